@@ -1,0 +1,52 @@
+import { formatPosition, type SourcePosition } from './source-position.ts'
+
+/**
+ * The closed catalogue of errors. A code never changes its meaning; the text may.
+ * `exitCode` is what a command that ends with it returns (design: 2 = could not be read, or bad usage).
+ */
+export const ERROR_CODES = {
+  PP_USAGE: 'the command line is wrong',
+  PP_CONFIG_INVALID: "the agent's own configuration is wrong",
+  PP_FILE_UNREADABLE: 'a file or directory cannot be read',
+  PP_YAML_INVALID: 'a YAML text cannot be parsed',
+  PP_TOML_INVALID: 'a TOML text cannot be parsed',
+  PP_INTENT_INVALID: 'an intent file is not what its reader accepts',
+  PP_INTENT_UNKNOWN: 'a file holds no intent that Pullpath knows',
+  PP_VERSION_UNSUPPORTED: 'a version that is below what Pullpath supports',
+  PP_VERSION_INVALID: 'a version that cannot be read',
+  PP_REFERENCE_INVALID: 'an image reference that containerd would refuse',
+  PP_ADDRESS_INVALID: 'an address that is not an IP address',
+  PP_PORT_IN_USE: 'the HTTP port is taken',
+  PP_NOT_READY: 'the first evaluation is not done yet',
+  PP_NOT_FOUND: 'nothing of that name is known here',
+  PP_SCENARIO_UNKNOWN: 'no demo scenario of that name',
+} as const
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+/** Every error that Pullpath raises on purpose: what, where, and what to do about it. */
+export class PullpathError extends Error {
+  override readonly name = 'PullpathError'
+  readonly code: ErrorCode
+  readonly position: SourcePosition | null
+  /** What a person can do, as a sentence without a full stop; empty where the message says it. */
+  readonly advice: string
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { position?: SourcePosition | null; advice?: string; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.position = options.position ?? null
+    this.advice = options.advice ?? ''
+  }
+
+  /** One line: `file:line:column: message (advice) [CODE]`. */
+  toLine(): string {
+    const where = this.position === null ? '' : `${formatPosition(this.position)}: `
+    const advice = this.advice === '' ? '' : ` (${this.advice})`
+    return `${where}${this.message}${advice} [${this.code}]`
+  }
+}
