@@ -37,6 +37,11 @@ export function goTomlKey(key: string): string {
   return BARE_KEY.test(key) ? key : goTomlString(key)
 }
 
+/** A key as go-toml v1 writes it; an empty one comes out as nothing, which is no valid TOML. */
+export function goTomlV1Key(key: string): string {
+  return key === '' || BARE_KEY.test(key) ? key : basicString(key)
+}
+
 /** In double quotes, as go-toml v1 writes every string and v2 those that cannot be literal. */
 export function basicString(text: string): string {
   const escaped = text.replace(ESCAPED, (char) => {

@@ -1,5 +1,5 @@
 import { isAtLeast, type Version } from '../version.ts'
-import { basicString, goTomlKey, goTomlString } from './go-toml-text.ts'
+import { basicString, goTomlKey, goTomlString, goTomlV1Key } from './go-toml-text.ts'
 
 /** One endpoint of a hosts.toml that Talos writes. */
 export interface HostsFileEntry {
@@ -25,7 +25,9 @@ export function talosHostsFile(
 ): string {
   if (!isAtLeast(version, '1.8.0-beta.0')) return hostsFileBefore18(hosts)
   const lines: string[] = []
-  if (root !== undefined) lines.push(`server = ${goTomlString(root.url)}`, ...settings(root, goTomlString))
+  // Zero values are omitted, an empty URL too.
+  if (root !== undefined && root.url !== '') lines.push(`server = ${goTomlString(root.url)}`)
+  if (root !== undefined) lines.push(...settings(root, goTomlString))
   if (hosts.length > 0) lines.push('[host]')
   for (const host of hosts) {
     lines.push(`  [host.${goTomlKey(host.url)}]`, ...settings(host, goTomlString).map((line) => `    ${line}`))
@@ -39,7 +41,7 @@ function hostsFileBefore18(hosts: readonly HostsFileEntry[]): string {
     const lines = settings(host, basicString)
       .sort()
       .map((line) => `    ${line}\n`)
-    return `\n  [host.${basicString(host.url)}]\n${lines.join('')}`
+    return `\n  [host.${goTomlV1Key(host.url)}]\n${lines.join('')}`
   })
   return tables.length === 0 ? '' : `\n[host]\n${tables.join('')}`
 }
