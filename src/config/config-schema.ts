@@ -1,0 +1,222 @@
+/** One field or section of the configuration: JSON Schema, plus `duration` for lengths of time. */
+export interface ConfigSchema {
+  type: string | readonly string[]
+  description?: string
+  default?: unknown
+  enum?: readonly unknown[]
+  /** Milliseconds; `off`: whether 0 is allowed and turns the activity off. */
+  duration?: { min: number; max: number; off: boolean }
+  pattern?: string
+  minimum?: number
+  maximum?: number
+  minLength?: number
+  items?: ConfigSchema
+  properties?: Readonly<Record<string, ConfigSchema>>
+  additionalProperties?: false | ConfigSchema
+}
+
+const HOUR = 3_600_000
+
+function section(description: string, properties: Readonly<Record<string, ConfigSchema>>): ConfigSchema {
+  return { type: 'object', description, properties, additionalProperties: false }
+}
+
+function path(description: string, value: string): ConfigSchema {
+  return { type: 'string', description, default: value, pattern: '^/' }
+}
+
+function optionalPath(description: string): ConfigSchema {
+  return { type: ['string', 'null'], description, default: null, pattern: '^/' }
+}
+
+function version(description: string): ConfigSchema {
+  return { type: ['string', 'null'], description, default: null, pattern: '^v?[0-9]+\\.[0-9]+' }
+}
+
+function choice(description: string, values: readonly string[], value: string): ConfigSchema {
+  return { type: 'string', description, enum: values, default: value }
+}
+
+function duration(
+  description: string,
+  value: string,
+  bounds: { min: number; max: number; off: boolean },
+): ConfigSchema {
+  return { type: ['string', 'integer'], description, default: value, duration: bounds }
+}
+
+function toggle(description: string, value: boolean): ConfigSchema {
+  return { type: 'boolean', description, default: value }
+}
+
+function texts(description: string, value: readonly string[]): ConfigSchema {
+  return { type: 'array', description, default: value, items: { type: 'string', minLength: 1 } }
+}
+
+const INTERVAL = { min: 1000, max: 24 * HOUR, off: true }
+
+/** The one description of the configuration: the loader checks by it and docs/configuration.md is made from it. */
+export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpath agent`.', {
+  node: section('This node, as Spegel and Kubernetes know it.', {
+    name: {
+      type: 'string',
+      description: "The node's name. Where `NODE_NAME` is not set, the host name.",
+      default: '${NODE_NAME}',
+      minLength: 1,
+    },
+    ip: {
+      type: 'string',
+      description: "The address that stands in Spegel's mirror targets: `status.hostIP` of the downward API.",
+      default: '${NODE_IP}',
+      minLength: 1,
+    },
+  }),
+  host: section("The node's file system.", {
+    root: path('Where it is mounted. Every other path of the node is written as the daemon sees it.', '/host'),
+  }),
+  intent: section('What was declared in Git.', {
+    talos: section('Talos machine configuration patches.', {
+      patches: texts(
+        "Absolute paths of the agent's own container, `*` and `?` allowed; merged in this order. Empty: Talos declares nothing.",
+        ['/etc/pullpath/talos/*.yaml'],
+      ),
+      version: version('The Talos release that reads them; null: the newest that Pullpath knows is assumed, and said.'),
+      imageCache: choice(
+        "Whether Talos' image cache endpoint is expected; `auto`: it is accepted, present or not.",
+        ['auto', 'on', 'off'],
+        'auto',
+      ),
+    }),
+    spegel: section("Spegel's settings.", {
+      from: choice(
+        'Where they are read from. Without a Kubernetes API the files of `values` serve for all but `none`.',
+        ['daemonset', 'helmrelease', 'values', 'none'],
+        'daemonset',
+      ),
+      namespace: { type: 'string', description: 'The namespace of Spegel.', default: 'kube-system', minLength: 1 },
+      name: { type: 'string', description: 'The name of its release.', default: 'spegel', minLength: 1 },
+      values: texts('Absolute paths of a HelmRelease, Helm values, a rendered DaemonSet or arguments.', [
+        '/etc/pullpath/spegel/*.yaml',
+      ]),
+      version: version('The release of the chart; null: as the files say, else the newest that Pullpath knows.'),
+    }),
+  }),
+  containerd: section('The daemon that pulls.', {
+    hostsDir: path('The directory that Talos and Spegel write.', '/etc/cri/conf.d/hosts'),
+    configFile: optionalPath(
+      "The daemon's configuration, such as `/etc/cri/containerd.toml`, read with what it imports; credentials in it are dropped. null: it is not read, and what it would say is assumed.",
+    ),
+    socket: optionalPath("The daemon's socket, such as `/run/containerd/containerd.sock`. Not used yet."),
+    version: version('The release of containerd; null: that of the newest Talos release is assumed, and said.'),
+    pullMode: {
+      type: ['string', 'null'],
+      description:
+        'How CRI pulls; null: from `configFile`, else `local` below `/etc/cri`, else the default of the release.',
+      enum: ['local', 'transfer', null],
+      default: null,
+    },
+    proof: section("The daemon's own proof of what it asks. Not used yet.", {
+      interval: duration('How often.', '1h', INTERVAL),
+    }),
+  }),
+  watch: section('How changes are noticed.', {
+    rescan: duration('How often files are looked at even when nothing was reported.', '5s', {
+      min: 100,
+      max: HOUR,
+      off: true,
+    }),
+    settle: duration('A difference counts when two readings this far apart are equal.', '250ms', {
+      min: 10,
+      max: 60_000,
+      off: false,
+    }),
+    holdDown: duration('How long after boot Events and conditions wait for Spegel. Not used yet.', '2m', {
+      min: 0,
+      max: HOUR,
+      off: true,
+    }),
+  }),
+  probe: section('Requests to the endpoints of the pull path. Not used yet.', {
+    interval: duration('How often.', '1m', INTERVAL),
+    timeout: duration('For one probe.', '10s', { min: 100, max: HOUR, off: false }),
+    public: toggle('Whether public registries are probed too.', false),
+    images: {
+      type: 'object',
+      description: 'What to ask each registry for.',
+      default: { '192.168.1.106': 'library/pullpath-canary:tag-0' },
+      additionalProperties: { type: 'string', minLength: 1 },
+    },
+  }),
+  canary: section('The image whose pulls are measured. Not used yet.', {
+    image: {
+      type: 'string',
+      description: 'Its repository.',
+      default: '192.168.1.106/library/pullpath-canary',
+      minLength: 1,
+    },
+    tags: { type: 'integer', description: 'How many tags it has.', default: 8, minimum: 1, maximum: 1000 },
+    interval: duration('How often.', '1h', INTERVAL),
+    methods: {
+      type: 'array',
+      description: 'How it is pulled.',
+      default: ['probe', 'containerd'],
+      items: { type: 'string', enum: ['probe', 'containerd'] },
+    },
+  }),
+  observe: section('Real pulls. Not used yet.', { enabled: toggle('Whether they are measured.', true) }),
+  registryAuth: section('Credentials of registries. Not used yet.', {
+    dockerConfigFile: optionalPath('A `config.json` in the form of Docker.'),
+  }),
+  harbor: section('The Harbor that is the origin. Not used yet.', {
+    url: {
+      type: ['string', 'null'],
+      description: 'Its base URL.',
+      default: 'http://192.168.1.106',
+      pattern: '^https?://',
+    },
+    extraUrls: {
+      type: 'array',
+      description: 'Other faces of the same Harbor whose realm is checked too.',
+      default: [],
+      items: { type: 'string', pattern: '^https?://' },
+    },
+  }),
+  spegel: section('The Spegel of this node. Not used yet.', {
+    port: {
+      type: ['integer', 'null'],
+      description: 'The port of its registry; null: from its settings.',
+      default: null,
+      minimum: 1,
+      maximum: 65535,
+    },
+    peersFrom: choice('Where the other nodes are learnt from.', ['endpointslice'], 'endpointslice'),
+  }),
+  kubernetes: section('The Kubernetes API. Not used yet.', {
+    enabled: choice('`auto`: where a service account is mounted.', ['auto', 'on', 'off'], 'auto'),
+    events: toggle('Whether findings become Events.', true),
+    nodeCondition: toggle('Whether findings become a condition of the Node.', false),
+  }),
+  http: section('What the agent serves.', {
+    port: {
+      type: 'integer',
+      description: 'The TCP port; 0: any free one. A change needs a restart.',
+      default: 9478,
+      minimum: 0,
+      maximum: 65535,
+    },
+    host: {
+      type: 'string',
+      description: 'The address to listen on. A change needs a restart.',
+      default: '0.0.0.0',
+      minLength: 1,
+    },
+    tokenFile: optionalPath('The bearer token that starting a measurement requires. Not used yet.'),
+  }),
+  log: section('The log on standard output.', {
+    level: choice(
+      'From which level on lines are written.',
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'info',
+    ),
+  }),
+})

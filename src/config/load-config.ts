@@ -1,0 +1,28 @@
+import { hostname } from 'node:os'
+import { PullpathError } from '../errors.ts'
+import { readRegularFile } from '../watch/regular-file.ts'
+import type { Config } from './config.ts'
+import type { Environment } from './placeholders.ts'
+import { readConfig } from './read-config.ts'
+
+/** Where the agent looks when it is not told. */
+export const DEFAULT_CONFIG_FILE = '/etc/pullpath/config.yaml'
+
+/**
+ * Reads a configuration file of this machine; `env` fills its placeholders.
+ * Throws PP_FILE_UNREADABLE, PP_YAML_INVALID and PP_CONFIG_INVALID.
+ */
+export function loadConfig(file: string, env: Environment): Config {
+  return readConfig(readConfigText(file), file, { env, hostname: hostname() })
+}
+
+/** The text of a configuration file. Throws PP_FILE_UNREADABLE. */
+export function readConfigText(file: string): string {
+  const reading = readRegularFile(file)
+  if (reading.kind === 'file' && reading.text !== null) return reading.text
+  const why =
+    reading.kind === 'unreadable' ? reading.message : reading.omitted === 'too-large' ? 'too large' : 'not UTF-8'
+  throw new PullpathError('PP_FILE_UNREADABLE', `the configuration ${file} cannot be read: ${why}`, {
+    advice: file === DEFAULT_CONFIG_FILE ? 'write it, or name another with --config FILE' : 'check --config',
+  })
+}
