@@ -1,0 +1,53 @@
+import { evaluate } from '../drift/evaluate.ts'
+import type { NodeReport } from '../drift/report.ts'
+import { renderBriefLine } from '../render/brief-line.ts'
+import { renderReportText } from '../render/report-text.ts'
+import { readInputs } from '../watch/read-inputs.ts'
+import type { Command } from './command.ts'
+import { evaluateIntent } from './evaluate-intent.ts'
+import { exitCodeOf } from './exit-code.ts'
+import { usage } from './parse-arguments.ts'
+import { CONFIG_OPTION, DOCUMENTATION_IP, INTENT_OPTIONS, NODE_OPTIONS, settingsOf } from './settings.ts'
+
+export const check: Command = {
+  name: 'check',
+  summary: 'compares what was declared in Git with what containerd on this node will do, once',
+  positionals: [],
+  options: {
+    ...CONFIG_OPTION,
+    ...INTENT_OPTIONS,
+    ...NODE_OPTIONS,
+    'intent-only': { summary: 'look at Git alone, with no node: can what is declared work?' },
+    json: { summary: 'print the whole report as JSON' },
+    brief: { summary: 'print one line of at most 80 characters' },
+  },
+  description: `exit codes:
+  0  nothing found
+  1  a drift, a conflict or a fault
+  2  nothing found, but something could not be read; or wrong usage
+
+examples:
+  pullpath check --talos machine-registries.yaml --spegel helmrelease.yaml --node-ip 192.168.1.98
+  pullpath check --intent-only --talos patches/*.yaml --spegel helmrelease.yaml   in CI, before the merge`,
+
+  async run(context, given) {
+    if (given.has('json') && given.has('brief')) throw usage(check, '--json and --brief exclude each other')
+    const intentOnly = given.has('intent-only')
+    const settings = await settingsOf(check, given, context, { intent: true, nodeIp: !intentOnly })
+    const { intent, observed, daemon, node } = await readInputs(settings.config)
+    let report: NodeReport
+    if (intentOnly) {
+      report = evaluateIntent(intent, daemon, node).report
+      if (settings.nodeIpAssumed) {
+        const note = `--node-ip was not given: ${DOCUMENTATION_IP}, an address for documentation, stands for the node's.`
+        report = { ...report, notes: [...report.notes, note] }
+      }
+    } else {
+      report = evaluate(intent, observed, daemon, node)
+    }
+    if (given.has('json')) context.write(`${JSON.stringify(report, null, 2)}\n`)
+    else if (given.has('brief')) context.write(`${renderBriefLine(report)}\n`)
+    else context.write(renderReportText(report, context, intentOnly ? 'intent' : 'node'))
+    return exitCodeOf(report)
+  },
+}

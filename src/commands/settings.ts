@@ -1,0 +1,135 @@
+import { existsSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import type { Config } from '../config/config.ts'
+import { readConfig } from '../config/read-config.ts'
+import { PullpathError } from '../errors.ts'
+import { parseVersion } from '../version.ts'
+import type { Arguments, Command, CommandContext, CommandOption } from './command.ts'
+import { usage } from './parse-arguments.ts'
+import { readGivenFile } from './read-given-file.ts'
+
+export const DEFAULT_CONFIG_FILE = '/etc/pullpath/config.yaml'
+
+/** An address that belongs to nobody (RFC 5737), for questions that need no node. */
+export const DOCUMENTATION_IP = '192.0.2.1'
+
+export const CONFIG_OPTION = {
+  config: { value: 'FILE', summary: `the agent's configuration (default: ${DEFAULT_CONFIG_FILE}, where it exists)` },
+} as const satisfies Record<string, CommandOption>
+
+export const INTENT_OPTIONS = {
+  talos: { value: 'FILE', multiple: true, summary: 'Talos machine config patches, merged in this order' },
+  spegel: {
+    value: 'FILE',
+    multiple: true,
+    summary: "Spegel's HelmRelease, Helm values, rendered DaemonSet or arguments",
+  },
+  'node-ip': { value: 'IP', summary: "the node's address, as it stands in Spegel's mirror targets" },
+  'talos-version': { value: 'V', summary: 'the Talos release (default: the newest that Pullpath knows)' },
+  'spegel-version': { value: 'V', summary: "Spegel's release (default: as the files say, else the newest known)" },
+} as const satisfies Record<string, CommandOption>
+
+export const NODE_OPTIONS = {
+  'hosts-dir': { value: 'DIR', summary: 'the directory that containerd reads (default: /etc/cri/conf.d/hosts)' },
+  'containerd-config': { value: 'FILE', summary: "containerd's configuration; what it imports is read too" },
+  'containerd-version': { value: 'V', summary: 'the containerd release (default: that of the newest Talos)' },
+  'pull-mode': {
+    value: 'MODE',
+    summary: 'local or transfer (default: as the configuration says, else local below /etc/cri)',
+  },
+} as const satisfies Record<string, CommandOption>
+
+/** What a command works on, and what of it was not given. */
+export interface Settings {
+  config: Config
+  /** Whether `node.ip` is the documentation address, because none was given. */
+  nodeIpAssumed: boolean
+}
+
+/**
+ * The configuration that a command works on: the file, with the flags on top. Without a file and without flags the
+ * command cannot know what to look at and says what to give. Files that are named on the command line must be readable.
+ * Throws PP_USAGE, PP_CONFIG_INVALID, PP_FILE_UNREADABLE, PP_VERSION_INVALID, PP_ADDRESS_INVALID.
+ */
+export async function settingsOf(
+  command: Command,
+  given: Arguments,
+  context: CommandContext,
+  needs: { intent: boolean; nodeIp: boolean },
+): Promise<Settings> {
+  const nodeIp = given.text('node-ip')
+  if (nodeIp !== null && isIP(nodeIp) === 0) {
+    throw new PullpathError('PP_ADDRESS_INVALID', `--node-ip: ${JSON.stringify(nodeIp)} is not an IP address`, {
+      advice: 'for example --node-ip 192.168.1.98',
+    })
+  }
+  const file = configFile(given)
+  const hasIntent = given.has('talos') || given.has('spegel')
+  if (file === null && needs.intent && !hasIntent) {
+    throw usage(command, 'nothing to read: give --talos FILE and --spegel FILE, or --config FILE')
+  }
+  const environmentIp = context.environment.NODE_IP ?? ''
+  const environment = { ...context.environment, NODE_IP: nodeIp ?? (environmentIp || DOCUMENTATION_IP) }
+  const text = file === null ? null : (await readGivenFile(file)).text
+  const config = readConfig(text, file ?? 'the defaults', { env: environment, hostname: hostname() })
+  // Outside the agent's container the node's file system is where it is.
+  if (file === null) withoutFile(config, hasIntent)
+  if (nodeIp !== null) config.node.ip = nodeIp
+  const nodeIpAssumed = config.node.ip === DOCUMENTATION_IP && nodeIp === null
+  if (nodeIpAssumed && needs.nodeIp) {
+    throw usage(command, "the node's address is not known: give --node-ip IP, or set NODE_IP")
+  }
+  await applyIntentFlags(config, given)
+  applyNodeFlags(config, given, command)
+  return { config, nodeIpAssumed }
+}
+
+function configFile(given: Arguments): string | null {
+  return given.text('config') ?? (existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : null)
+}
+
+function withoutFile(config: Config, hasIntent: boolean): void {
+  config.host.root = '/'
+  config.intent.talos.patches = []
+  config.intent.spegel.values = []
+  config.intent.spegel.from = hasIntent ? config.intent.spegel.from : 'none'
+}
+
+async function applyIntentFlags(config: Config, given: Arguments): Promise<void> {
+  const talos = given.texts('talos')
+  const spegel = given.texts('spegel')
+  for (const path of [...talos, ...spegel]) await readGivenFile(path)
+  if (talos.length > 0) config.intent.talos.patches = talos.map((it) => resolve(it))
+  if (spegel.length > 0) {
+    config.intent.spegel.values = spegel.map((it) => resolve(it))
+    if (config.intent.spegel.from === 'none') config.intent.spegel.from = 'values'
+  } else if (talos.length > 0 && config.intent.spegel.values.length === 0) {
+    config.intent.spegel.from = 'none'
+  }
+  config.intent.talos.version = version(given, 'talos-version') ?? config.intent.talos.version
+  config.intent.spegel.version = version(given, 'spegel-version') ?? config.intent.spegel.version
+}
+
+function applyNodeFlags(config: Config, given: Arguments, command: Command): void {
+  const hostsDir = given.text('hosts-dir')
+  if (hostsDir !== null) config.containerd.hostsDir = resolve(hostsDir)
+  const daemonFile = given.text('containerd-config')
+  if (daemonFile !== null) config.containerd.configFile = resolve(daemonFile)
+  config.containerd.version = version(given, 'containerd-version') ?? config.containerd.version
+  const mode = given.text('pull-mode')
+  if (mode === null) return
+  if (mode !== 'local' && mode !== 'transfer') {
+    throw usage(command, `--pull-mode: ${JSON.stringify(mode)} is neither local nor transfer`)
+  }
+  config.containerd.pullMode = mode
+}
+
+function version(given: Arguments, name: string): string | null {
+  const text = given.text(name)
+  if (text === null || parseVersion(text) !== null) return text
+  throw new PullpathError('PP_VERSION_INVALID', `--${name}: ${JSON.stringify(text)} is not a version`, {
+    advice: 'for example 2.1.9',
+  })
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+import type { CommandContext } from './commands/command.ts'
+import { runCommandLine } from './commands/command-line.ts'
+
+// A reader that closes its end early (`pullpath check | head -1`) has what it wants.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(process.exitCode ?? 0)
+})
+
+const ending = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => ending.abort(name))
+
+const terminal = process.stdout.isTTY === true
+const context: CommandContext = {
+  write: (text) => void process.stdout.write(text),
+  writeError: (text) => void process.stderr.write(text),
+  terminal,
+  // https://no-color.org: any value that is not empty.
+  colour: terminal && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb',
+  width: terminal ? process.stdout.columns : 80,
+  environment: process.env,
+  signal: ending.signal,
+  onReload: (listener) => void process.on('SIGHUP', listener),
+}
+
+runCommandLine(process.argv.slice(2), context).then((code) => {
+  process.exitCode = code
+})
