@@ -1,4 +1,4 @@
-import type { SpegelEra } from './spegel-era.ts'
+import type { SpegelRules } from './spegel-rules.ts'
 
 export interface SpegelFileSettings {
   /** The last resort; empty: no such line (the wildcard). */
@@ -13,11 +13,11 @@ export interface SpegelFileSettings {
 const SECRET = '***'
 
 /** The part of a hosts.toml that Spegel makes itself: no indentation, and no newline at its end. */
-export function spegelHostsFile(settings: SpegelFileSettings, era: SpegelEra): string {
+export function spegelHostsFile(settings: SpegelFileSettings, rules: SpegelRules): string {
   const capabilities = settings.resolveTags ? "['pull', 'resolve']" : "['pull']"
   const hosts = settings.targets.map((target) => {
     const lines = [`[host.'${target}']`, `capabilities = ${capabilities}`]
-    if (era.dialTimeout) lines.push("dial_timeout = '200ms'")
+    if (rules.dialTimeout) lines.push("dial_timeout = '200ms'")
     if (settings.basicAuth) lines.push(`[host.'${target}'.header]`, `Authorization = '${SECRET}'`)
     return lines.join('\n')
   })

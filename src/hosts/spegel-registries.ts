@@ -1,5 +1,5 @@
 import { type GoUrl, goQueryIsEmpty, goUrlText, parseGoUrl } from './go-url.ts'
-import type { SpegelEra } from './spegel-era.ts'
+import type { SpegelRules } from './spegel-rules.ts'
 
 /** One registry or target as Spegel's `configuration` container reads it. */
 export interface SpegelUrl {
@@ -10,35 +10,35 @@ export interface SpegelUrl {
 }
 
 /** All URLs, or the error that makes the container fail before it touches anything. An empty list is the wildcard. */
-export function parseSpegelRegistries(registries: readonly string[], era: SpegelEra): SpegelUrl[] | string {
-  const wildcard: SpegelUrl = { host: era.wildcardHost, text: '' }
+export function parseSpegelRegistries(registries: readonly string[], rules: SpegelRules): SpegelUrl[] | string {
+  const wildcard: SpegelUrl = { host: rules.wildcardHost, text: '' }
   if (registries.length === 0) return [wildcard]
-  if (era.oneWildcard && registries.filter((it) => era.wildcards.includes(it)).length > 1) {
+  if (rules.oneWildcard && registries.filter((it) => rules.wildcards.includes(it)).length > 1) {
     return 'registries should not contain two wildcards'
   }
   const parsed: SpegelUrl[] = []
   for (const text of registries) {
-    const url = era.wildcards.includes(text) ? wildcard : parseSpegelUrl(text, era)
+    const url = rules.wildcards.includes(text) ? wildcard : parseSpegelUrl(text, rules)
     if (typeof url === 'string') return url
-    parsed.push(era.wildcardByHost && url.host === '_default' ? wildcard : url)
+    parsed.push(rules.wildcardByHost && url.host === '_default' ? wildcard : url)
   }
   return parsed
 }
 
 /** The mirror targets, or the error. */
-export function parseSpegelTargets(targets: readonly string[], era: SpegelEra): SpegelUrl[] | string {
+export function parseSpegelTargets(targets: readonly string[], rules: SpegelRules): SpegelUrl[] | string {
   const parsed: SpegelUrl[] = []
   for (const text of targets) {
-    if (era.oneWildcard && era.wildcards.includes(text)) return 'wildcard registries are not allowed'
-    const url = era.validatesTargets ? parseSpegelUrl(text, era) : parseUncheckedTarget(text, era)
+    if (rules.oneWildcard && rules.wildcards.includes(text)) return 'wildcard registries are not allowed'
+    const url = rules.validatesTargets ? parseSpegelUrl(text, rules) : parseUncheckedTarget(text, rules)
     if (typeof url === 'string') return url
     parsed.push(url)
   }
   return parsed
 }
 
-function parseSpegelUrl(text: string, era: SpegelEra): SpegelUrl | string {
-  const url = parseGoUrl(text, era)
+function parseSpegelUrl(text: string, rules: SpegelRules): SpegelUrl | string {
+  const url = parseGoUrl(text, rules)
   if (typeof url === 'string') return `parse "${text}": ${url}`
   const refused = refusal(url)
   if (refused !== null) return `invalid registry url ${refused}: ${text}`
@@ -53,7 +53,8 @@ function refusal(url: GoUrl): string | null {
   return null
 }
 
-function parseUncheckedTarget(text: string, era: SpegelEra): SpegelUrl | string {
-  const url = parseGoUrl(text, era)
-  return typeof url === 'string' ? `parse "${text}": ${url}` : { host: url.host, text }
+function parseUncheckedTarget(text: string, rules: SpegelRules): SpegelUrl | string {
+  const url = parseGoUrl(text, rules)
+  if (typeof url === 'string') return `parse "${text}": ${url}`
+  return { host: url.host, text: url.path === '' && !url.hasUser ? goUrlText(url) : text }
 }

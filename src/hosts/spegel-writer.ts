@@ -1,9 +1,9 @@
 import { posix } from 'node:path'
 import type { SpegelIntent } from '../intent/intent.ts'
 import { existingHosts } from './existing-hosts.ts'
-import { type SpegelEra, spegelEra } from './spegel-era.ts'
 import { spegelHostsFile } from './spegel-hosts-file.ts'
 import { parseSpegelRegistries, parseSpegelTargets, type SpegelUrl } from './spegel-registries.ts'
+import { type SpegelRules, spegelRules } from './spegel-rules.ts'
 import { type DirectoryNode, directoryNode, type FileNode, fileNode, type TreeNode } from './tree.ts'
 
 /** What is on disk after Spegel's init container, and why it failed. */
@@ -25,25 +25,25 @@ const DIRECTORY_MODE = 0o755
  */
 export function writeSpegelTree(tree: DirectoryNode, spegel: SpegelIntent, node: { ip: string }): SpegelTree {
   if (!spegel.addsMirrors) return { tree, failure: null }
-  const era = spegelEra(spegel.version)
+  const rules = spegelRules(spegel.version)
   const registries = parseSpegelRegistries(
     spegel.mirroredRegistries.map((it) => it.url),
-    era,
+    rules,
   )
   if (typeof registries === 'string') return { tree, failure: registries }
-  const targets = parseSpegelTargets(spegelTargets(spegel, node), era)
+  const targets = parseSpegelTargets(spegelTargets(spegel, node), rules)
   if (typeof targets === 'string') return { tree, failure: targets }
 
   const backup = backUp(tree)
   if (typeof backup === 'string') return { tree, failure: backup }
   let written = directoryNode([[BACKUP, backup]], { mode: tree.mode ?? DIRECTORY_MODE })
   for (const registry of registries) {
-    const own = spegelHostsFile({ ...spegel, server: registry.text, targets: targets.map((it) => it.text) }, era)
-    const kept = spegel.prependExisting ? keepExisting(written, registry, era) : { tree: written, text: '' }
+    const own = spegelHostsFile({ ...spegel, server: registry.text, targets: targets.map((it) => it.text) }, rules)
+    const kept = spegel.prependExisting ? keepExisting(written, registry, rules) : { tree: written, text: '' }
     if (typeof kept === 'string') return { tree: written, failure: kept }
     written = kept.tree
     const text = kept.text === '' ? own : `${own}\n\n${kept.text}`
-    const path = posix.join(registry.host === '' ? directoryOfNoHost(era) : registry.host, 'hosts.toml')
+    const path = posix.join(registry.host === '' ? directoryOfNoHost(rules) : registry.host, 'hosts.toml')
     const next = put(written, path, (before) => fileNode(text, { mode: before?.mode ?? FILE_MODE }))
     if (typeof next === 'string') return { tree: written, failure: next }
     written = next
@@ -68,7 +68,7 @@ function backUp(tree: DirectoryNode): DirectoryNode | string {
 function keepExisting(
   tree: DirectoryNode,
   registry: SpegelUrl,
-  era: SpegelEra,
+  rules: SpegelRules,
 ): { tree: DirectoryNode; text: string } | string {
   const directory = posix.join(BACKUP, registry.host)
   const file = lookUp(tree, posix.join(directory, 'hosts.toml'))
@@ -80,7 +80,7 @@ function keepExisting(
   const kept = existingHosts(file.text, `${directory}/hosts.toml`)
   if ('error' in kept) return kept.error
   const source = lookUp(tree, directory)
-  if (kept.text === '' || !era.copiesCertificates || typeof source === 'string') return { tree, text: kept.text }
+  if (kept.text === '' || !rules.copiesCertificates || typeof source === 'string') return { tree, text: kept.text }
   let copied = tree
   for (const [path, node] of filesBelow(source)) {
     if (posix.basename(path) === 'hosts.toml') continue
@@ -101,8 +101,8 @@ function appended(before: FileNode | undefined, added: FileNode): FileNode {
 }
 
 /** Before 0.4 the wildcard's URL is empty, and so is that of `http:x`; both were written to `_default`. */
-function directoryOfNoHost(era: SpegelEra): string {
-  return era.wildcardHost === '' ? '_default' : ''
+function directoryOfNoHost(rules: SpegelRules): string {
+  return rules.wildcardHost === '' ? '_default' : ''
 }
 
 /** All that are no directories, by path, in the order of filepath.WalkDir. */

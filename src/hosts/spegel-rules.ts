@@ -1,7 +1,7 @@
 import { isAtLeast, type Version } from '../version.ts'
 
 /** How a release of Spegel writes; read in pkg/oci/containerd.go of v0.1.0 to v0.7.4 and of main. */
-export interface SpegelEra {
+export interface SpegelRules {
   /** Words that may be listed for "every registry". */
   wildcards: readonly string[]
   /** From 0.5 on a second wildcard is refused. */
@@ -19,8 +19,9 @@ export interface SpegelEra {
 }
 
 /** The rules of a version; versions below 0.1 are refused before this. */
-export function spegelEra(version: Version): SpegelEra {
-  const since = (bound: string) => isAtLeast(version, bound)
+export function spegelRules(version: Version): SpegelRules {
+  // A pre-release already writes as its release does.
+  const since = (bound: string) => isAtLeast({ ...version, pre: '' }, bound)
   return {
     wildcards: since('0.5.0') ? ['_default', '*'] : since('0.4.0') ? ['_default'] : [],
     oneWildcard: since('0.5.0'),
