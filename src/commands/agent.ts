@@ -1,6 +1,7 @@
 import { startAgent } from '../agent.ts'
+import { DEFAULT_CONFIG_FILE } from '../config/load-config.ts'
 import type { Command } from './command.ts'
-import { CONFIG_OPTION, DEFAULT_CONFIG_FILE } from './settings.ts'
+import { CONFIG_OPTION } from './settings.ts'
 
 export const agent: Command = {
   name: 'agent',

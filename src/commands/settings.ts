@@ -3,14 +3,13 @@ import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { Config } from '../config/config.ts'
+import { DEFAULT_CONFIG_FILE, readConfigText } from '../config/load-config.ts'
 import { readConfig } from '../config/read-config.ts'
 import { PullpathError } from '../errors.ts'
 import { parseVersion } from '../version.ts'
 import type { Arguments, Command, CommandContext, CommandOption } from './command.ts'
 import { usage } from './parse-arguments.ts'
 import { readGivenFile } from './read-given-file.ts'
-
-export const DEFAULT_CONFIG_FILE = '/etc/pullpath/config.yaml'
 
 /** An address that belongs to nobody (RFC 5737), for questions that need no node. */
 export const DOCUMENTATION_IP = '192.0.2.1'
@@ -72,7 +71,7 @@ export async function settingsOf(
   }
   const environmentIp = context.environment.NODE_IP ?? ''
   const environment = { ...context.environment, NODE_IP: nodeIp ?? (environmentIp || DOCUMENTATION_IP) }
-  const text = file === null ? null : (await readGivenFile(file)).text
+  const text = file === null ? null : readConfigText(file)
   const config = readConfig(text, file ?? 'the defaults', { env: environment, hostname: hostname() })
   // Outside the agent's container the node's file system is where it is.
   if (file === null) withoutFile(config, hasIntent)

@@ -6,7 +6,7 @@ import { paint, type RenderOptions } from './render-options.ts'
 import { wrapText } from './wrap-text.ts'
 
 const COLOURS = { critical: 'red', warning: 'yellow', info: 'cyan' } as const satisfies Record<Severity, string>
-const LABEL_WIDTH = 12
+const LABEL_WIDTH = 14
 
 /** One block a finding: what, why, evidence, and the command to run. No line break at its end. */
 export function renderFinding(finding: Finding, options: RenderOptions): string {
@@ -22,7 +22,7 @@ export function renderFinding(finding: Finding, options: RenderOptions): string 
     lines.splice(1, 0, paint('dim', wrapText(REASONS[finding.reason].title, options.width, '  '), options))
   }
   if (finding.expected.length + finding.observed.length > 0) {
-    lines.push(labelled('path', '- expected, + on this node', options, 'dim'))
+    lines.push(labelled('difference', '- expected, + on this node', options, 'dim'))
     lines.push(...renderDifference(finding.expected, finding.observed, options, ' '.repeat(LABEL_WIDTH)))
   }
   lines.push(labelled('why', causeText(finding), options))
@@ -34,10 +34,10 @@ export function renderFinding(finding: Finding, options: RenderOptions): string 
   if (finding.source !== null) lines.push(labelled('declared in', formatPosition(finding.source), options))
   if (finding.since !== '') lines.push(labelled('since', finding.since, options))
   for (const [index, remedy] of finding.remedy.entries()) {
-    // A command stays on one line, so that it can be copied.
-    const command = `  ${(index === 0 ? 'run' : 'then').padEnd(LABEL_WIDTH - 2)}`
-    const [label, rest] = remedy.command.startsWith('\n') ? [command, ''] : [command, remedy.command]
-    lines.push(`${label}${paint('bold', rest.replaceAll('\n', `\n${' '.repeat(LABEL_WIDTH)}`), options)}`)
+    // A command is never wrapped, so that it can be copied.
+    const label = `  ${(index === 0 ? 'run' : 'then').padEnd(LABEL_WIDTH - 2)}`
+    const command = remedy.command.replaceAll('\n', `\n${' '.repeat(LABEL_WIDTH)}`)
+    lines.push(`${label}${paint('bold', command, options)}`)
     if (remedy.why !== '') lines.push(labelled('', remedy.why, options, 'dim'))
   }
   return lines.join('\n')

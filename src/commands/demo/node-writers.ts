@@ -44,7 +44,7 @@ export async function breakHostsFile(directory: string, registry: string): Promi
 }
 
 async function readDirectory(directory: string): Promise<DirectoryNode> {
-  const tree = await readTree(directory)
+  const tree = await readTree(directory, { hostRoot: '/' })
   if (tree.kind !== 'directory') throw new Error(`the demo's own directory cannot be read: ${directory}`)
   return tree
 }
