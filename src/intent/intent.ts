@@ -106,6 +106,7 @@ export type IntentProblemCode =
   | 'SPEGEL_KEY_IGNORED' // spegel.registries and other names that the chart's era does not read
   | 'SPEGEL_REGISTRY_NO_SCHEME'
   | 'SPEGEL_REGISTRY_NOT_A_HOST' // a trailing slash, a path, a query, a user: the init container fails
+  | 'SPEGEL_REGISTRY_DUPLICATE' // two entries for one host: the last one decides; two wildcards: refused
   | 'SPEGEL_TARGET_INVALID'
   | 'SPEGEL_FILTER_INVALID'
   | 'TALOS_ENDPOINT_NO_SCHEME'
