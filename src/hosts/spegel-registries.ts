@@ -56,5 +56,5 @@ function refusal(url: GoUrl): string | null {
 function parseUncheckedTarget(text: string, rules: SpegelRules): SpegelUrl | string {
   const url = parseGoUrl(text, rules)
   if (typeof url === 'string') return `parse "${text}": ${url}`
-  return { host: url.host, text: url.path === '' && !url.hasUser ? goUrlText(url) : text }
+  return { host: url.host, text: url.scheme !== '' && url.path === '' && !url.hasUser ? goUrlText(url) : text }
 }
