@@ -1,0 +1,19 @@
+import { parseGoUrl } from '../hosts/go-url.ts'
+
+/**
+ * A URL as a RegistryMirrorConfig keeps it: Talos parses it and writes out what Go's `URL.String()` gives, with the
+ * scheme in lower case and the path percent-encoded. The legacy form keeps the text as it is.
+ */
+export function goUrlAsWritten(text: string): string {
+  if (typeof parseGoUrl(text, { strictColons: true }) === 'string') return text
+  const match = /^([A-Za-z][A-Za-z0-9+.-]*:)(\/\/[^/?#]*)?([^?#]*)(.*)$/s.exec(text)
+  if (match === null) return text
+  const [, scheme = '', authority = '', path = '', rest = ''] = match
+  const encoded = path.replace(/[^\u0021-\u007e]+|["<>\\^`{|}]/gu, (part) => encodeURIComponent(part))
+  return scheme.toLowerCase() + authority + encoded + rest
+}
+
+/** The URL with `***` for a user and password, which have no place in a report. */
+export function hideUser(url: string): string {
+  return url.replace(/^([^/?#]*\/\/)[^/?#]*@/, '$1***@')
+}
