@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { evaluate } from '../drift/evaluate.ts'
 import type { NodeReport } from '../drift/report.ts'
 import { renderBriefLine } from '../render/brief-line.ts'
@@ -8,6 +9,7 @@ import { evaluateIntent } from './evaluate-intent.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { usage } from './parse-arguments.ts'
 import { CONFIG_OPTION, DOCUMENTATION_IP, INTENT_OPTIONS, NODE_OPTIONS, settingsOf } from './settings.ts'
+import { withTreeFrom } from './tree-from.ts'
 
 export const check: Command = {
   name: 'check',
@@ -16,6 +18,10 @@ export const check: Command = {
   options: {
     ...CONFIG_OPTION,
     ...INTENT_OPTIONS,
+    'hosts-dir': {
+      value: 'DIR',
+      summary: "read the node's hosts tree from here, a copy will do (default: /etc/cri/conf.d/hosts)",
+    },
     ...NODE_OPTIONS,
     'intent-only': { summary: 'look at Git alone, with no node: can what is declared work?' },
     json: { summary: 'print the whole report as JSON' },
@@ -34,7 +40,8 @@ examples:
     if (given.has('json') && given.has('brief')) throw usage(check, '--json and --brief exclude each other')
     const intentOnly = given.has('intent-only')
     const settings = await settingsOf(check, given, context, { intent: true, nodeIp: !intentOnly })
-    const { intent, observed, daemon, node } = await readInputs(settings.config)
+    const inputs = await readInputs(settings.config, { settle: !intentOnly, relative: true })
+    const { intent, daemon, node } = inputs
     let report: NodeReport
     if (intentOnly) {
       report = evaluateIntent(intent, daemon, node).report
@@ -43,7 +50,9 @@ examples:
         report = { ...report, notes: [...report.notes, note] }
       }
     } else {
-      report = evaluate(intent, observed, daemon, node)
+      const hostsDir = given.text('hosts-dir')
+      const seen = hostsDir === null ? inputs : await withTreeFrom(resolve(hostsDir), daemon.hostsDir, inputs)
+      report = evaluate(intent, seen.observed, daemon, seen.node)
     }
     if (given.has('json')) context.write(`${JSON.stringify(report, null, 2)}\n`)
     else if (given.has('brief')) context.write(`${renderBriefLine(report)}\n`)

@@ -36,7 +36,7 @@ example:
     const out = given.text('out')
     if (given.has('json') && out !== null) throw usage(expect, '--json and --out exclude each other')
     const { config } = await settingsOf(expect, given, context, { intent: true, nodeIp: true })
-    const { intent, daemon, node } = await readInputs(config)
+    const { intent, daemon, node } = await readInputs(config, { settle: false, relative: true })
     const { report, expected } = evaluateIntent(intent, daemon, node)
     const conflicts = bySeverity(report.findings.filter((it) => it.kind === 'conflict'))
     if (given.has('json')) {

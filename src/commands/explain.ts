@@ -1,12 +1,15 @@
+import { resolve } from 'node:path'
 import { peerSignature } from '../containerd/endpoint-role.ts'
 import { explain as explainImage } from '../containerd/explain.ts'
 import type { Explanation } from '../containerd/explanation.ts'
+import type { DaemonFacts } from '../drift/evaluate.ts'
 import type { FileView } from '../hosts/file-view.ts'
 import { writerOf } from '../hosts/fingerprint.ts'
 import { type DecidingFile, renderPathDrawing } from '../render/path-drawing.ts'
 import { readInputs } from '../watch/read-inputs.ts'
 import type { Command } from './command.ts'
 import { CONFIG_OPTION, NODE_OPTIONS, settingsOf } from './settings.ts'
+import { withTreeFrom } from './tree-from.ts'
 
 export const explain: Command = {
   name: 'explain',
@@ -14,10 +17,12 @@ export const explain: Command = {
   positionals: ['IMAGE'],
   options: {
     ...CONFIG_OPTION,
+    'hosts-dir': { value: 'DIR', summary: 'the directory that containerd reads (default: /etc/cri/conf.d/hosts)' },
     ...NODE_OPTIONS,
     json: { summary: 'print it as JSON' },
   },
-  description: `Nothing is sent to anybody: the answer follows from the files and from the rules of the containerd release.
+  description: `With --containerd-config, DIR stands for the directory that is configured there, so that copies of both will do.
+Nothing is sent to anybody: the answer follows from the files and from the rules of the containerd release.
 
 exit codes:
   0  containerd asks the endpoints that are shown
@@ -31,7 +36,12 @@ examples:
   async run(context, given) {
     const image = given.positionals[0] ?? ''
     const { config } = await settingsOf(explain, given, context, { intent: false, nodeIp: false })
-    const { intent, observed, daemon, node } = await readInputs(config)
+    const typed = given.text('hosts-dir')
+    const hostsDir = typed === null ? null : resolve(typed)
+    config.containerd.hostsDir = hostsDir ?? config.containerd.hostsDir
+    const read = await readInputs(config, { settle: true, relative: true })
+    const { intent, observed, daemon, node } =
+      hostsDir === null ? read : await withTreeFrom(hostsDir, placeOf(hostsDir, read.daemon), read)
     const explanation = explainImage(image, daemon, observed.view, peerSignature(intent.spegel, node.ip))
     if (given.has('json')) context.write(`${JSON.stringify(explanation, null, 2)}\n`)
     else
@@ -39,6 +49,12 @@ examples:
     if (explanation.error === null) return 0
     return explanation.error.code === 'NOT_SEEN' ? 2 : 1
   },
+}
+
+/** Where containerd has the directory that was given: where its configuration says, if it names one place. */
+function placeOf(hostsDir: string, daemon: DaemonFacts): string {
+  const { configPath, configPathKnown } = daemon
+  return configPathKnown && configPath.startsWith('/') && !configPath.includes(':') ? configPath : hostsDir
 }
 
 function decidingFile(explanation: Explanation, view: FileView): DecidingFile {

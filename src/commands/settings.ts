@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import { DEFAULT_CONFIG_FILE, readConfigText } from '../config/load-config.ts'
 import { readConfig } from '../config/read-config.ts'
 import { PullpathError } from '../errors.ts'
+import { readIntent } from '../intent/read-intent.ts'
 import { parseVersion } from '../version.ts'
 import type { Arguments, Command, CommandContext, CommandOption } from './command.ts'
 import { usage } from './parse-arguments.ts'
@@ -31,7 +32,6 @@ export const INTENT_OPTIONS = {
 } as const satisfies Record<string, CommandOption>
 
 export const NODE_OPTIONS = {
-  'hosts-dir': { value: 'DIR', summary: 'the directory that containerd reads (default: /etc/cri/conf.d/hosts)' },
   'containerd-config': { value: 'FILE', summary: "containerd's configuration; what it imports is read too" },
   'containerd-version': { value: 'V', summary: 'the containerd release (default: that of the newest Talos)' },
   'pull-mode': {
@@ -96,24 +96,29 @@ function withoutFile(config: Config, hasIntent: boolean): void {
   config.intent.spegel.from = hasIntent ? config.intent.spegel.from : 'none'
 }
 
+/** A mistake in a file that is named here is the command's error at once, not an input that is down. */
 async function applyIntentFlags(config: Config, given: Arguments): Promise<void> {
-  const talos = given.texts('talos')
-  const spegel = given.texts('spegel')
-  for (const path of [...talos, ...spegel]) await readGivenFile(path)
-  if (talos.length > 0) config.intent.talos.patches = talos.map((it) => resolve(it))
-  if (spegel.length > 0) {
-    config.intent.spegel.values = spegel.map((it) => resolve(it))
-    if (config.intent.spegel.from === 'none') config.intent.spegel.from = 'values'
-  } else if (talos.length > 0 && config.intent.spegel.values.length === 0) {
-    config.intent.spegel.from = 'none'
+  const { talos, spegel } = config.intent
+  talos.version = version(given, 'talos-version') ?? talos.version
+  spegel.version = version(given, 'spegel-version') ?? spegel.version
+  const talosFiles = await Promise.all(given.texts('talos').map(readGivenFile))
+  const spegelFiles = await Promise.all(given.texts('spegel').map(readGivenFile))
+  readIntent({
+    talosFiles,
+    spegelFiles,
+    talosVersion: talos.version === null ? null : parseVersion(talos.version),
+    spegelVersion: spegel.version === null ? null : parseVersion(spegel.version),
+  })
+  if (talosFiles.length > 0) talos.patches = talosFiles.map((it) => it.path)
+  if (spegelFiles.length > 0) {
+    spegel.values = spegelFiles.map((it) => it.path)
+    if (spegel.from === 'none') spegel.from = 'values'
+  } else if (talosFiles.length > 0 && spegel.values.length === 0) {
+    spegel.from = 'none'
   }
-  config.intent.talos.version = version(given, 'talos-version') ?? config.intent.talos.version
-  config.intent.spegel.version = version(given, 'spegel-version') ?? config.intent.spegel.version
 }
 
 function applyNodeFlags(config: Config, given: Arguments, command: Command): void {
-  const hostsDir = given.text('hosts-dir')
-  if (hostsDir !== null) config.containerd.hostsDir = resolve(hostsDir)
   const daemonFile = given.text('containerd-config')
   if (daemonFile !== null) config.containerd.configFile = resolve(daemonFile)
   config.containerd.version = version(given, 'containerd-version') ?? config.containerd.version
