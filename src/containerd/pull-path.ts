@@ -16,8 +16,8 @@ export interface DaemonProfile {
   legacyMirrors: ReadonlyMap<string, readonly string[]>
 }
 
-/** Where an endpoint was declared. */
-export type DeclaredIn = 'hosts.toml' | 'server' | 'default'
+/** Where an endpoint was declared; `mirrors` is the deprecated `registry.mirrors` of the daemon's configuration. */
+export type DeclaredIn = 'hosts.toml' | 'server' | 'default' | 'mirrors'
 
 /** One URL that containerd will send requests to. */
 export interface Endpoint {
@@ -81,6 +81,7 @@ export type PathErrorCode =
   | 'CERTIFICATE_UNUSABLE' // CA or client pair unreadable or invalid
   | 'NO_RESOLVE_HOSTS'
   | 'NO_PULL_HOSTS'
+  | 'ENDPOINT_INVALID' // a legacy mirror that is no URL
   | 'HOST_PANIC' // 1.x: an entry under `host` that is no table
   | 'NOT_SEEN' // outside what Pullpath was given to read: the path is unknown, not broken
 

@@ -1,0 +1,316 @@
+import { posix } from 'node:path'
+import { parseToml, type TomlEntry, type TomlTable, type TomlValue } from '../hosts/toml-document.ts'
+import type { FileNode } from '../hosts/tree.ts'
+import type { SourcePosition } from '../source-position.ts'
+import type { Behaviour } from './behaviour.ts'
+import { parseGoDuration } from './go-duration.ts'
+import { cleanPath, parseGoUrl } from './go-url.ts'
+import { type HostOrder, orderOfHosts } from './host-order.ts'
+import type { Capability, PathNote } from './pull-path.ts'
+
+/** One `[host."URL"]` table, or the root of the file, as containerd decodes it. */
+export interface HostConfig {
+  /** The key of the table, or the value of `server`; empty: no URL, the default endpoint takes its place. */
+  declared: string
+  scheme: string
+  host: string
+  path: string
+  capabilities: readonly Capability[]
+  /** Absolute paths; null: not declared. An empty list is declared, and counts as a TLS setting. */
+  ca: readonly string[] | null
+  /** Certificate and key, absolute; a missing key means that the certificate's file holds both. */
+  clientPairs: readonly ClientPair[]
+  skipVerify: boolean | null
+  overridePath: boolean
+  dialTimeout: string | null
+  headerNames: readonly string[]
+  source: SourcePosition | null
+}
+
+export interface ClientPair {
+  certificate: string
+  key: string | null
+}
+
+/** What one containerd release makes of a hosts.toml. */
+export type HostsFile =
+  | { kind: 'hosts'; hosts: readonly HostConfig[]; root: HostConfig; notes: readonly PathNote[] }
+  /** The file is thrown away: certificate files of the directory and the default upstream remain. */
+  | { kind: 'ignored'; reason: string; position: SourcePosition | null }
+  /** containerd itself panics. */
+  | { kind: 'panic'; reason: string; position: SourcePosition | null }
+
+const memo = new WeakMap<FileNode, Map<string, HostsFile>>()
+
+/**
+ * Reads a hosts.toml with the rules of one release. `directory` is where it stands, for relative paths.
+ * The result is kept with the node, since nodes never change.
+ */
+export function readHostsFile(node: FileNode & { text: string }, directory: string, behaviour: Behaviour): HostsFile {
+  let results = memo.get(node)
+  if (results === undefined) {
+    results = new Map()
+    memo.set(node, results)
+  }
+  const { dialect, refusesFileWithoutHosts, knowsReferrers, dialTimeout } = behaviour
+  const key = [directory, dialect, refusesFileWithoutHosts, knowsReferrers, dialTimeout !== 'unknown'].join('\n')
+  const known = results.get(key)
+  if (known !== undefined) return known
+  const result = decodeHostsFile(node.text, directory, behaviour)
+  results.set(key, result)
+  return result
+}
+
+class Refused extends Error {
+  readonly position: SourcePosition | null
+
+  constructor(reason: string, position: SourcePosition | null) {
+    super(reason)
+    this.position = position
+  }
+}
+
+function decodeHostsFile(text: string, directory: string, behaviour: Behaviour): HostsFile {
+  const parsed = parseToml(text, posix.join(directory, 'hosts.toml'))
+  if (!parsed.ok) return { kind: 'ignored', reason: parsed.error.message, position: parsed.error.position }
+  const order = orderOfHosts(parsed.document, behaviour)
+  if (order.kind !== 'order') return order
+  try {
+    return decodeTables(parsed.document.root, order, directory, behaviour)
+  } catch (error) {
+    if (error instanceof Refused) return { kind: 'ignored', reason: error.message, position: error.position }
+    throw error
+  }
+}
+
+function decodeTables(
+  root: TomlTable,
+  order: HostOrder & { kind: 'order' },
+  directory: string,
+  behaviour: Behaviour,
+): HostsFile {
+  const reader = new TableReader(directory, behaviour)
+  // The whole file is decoded before the hosts are looked at: a wrong type anywhere throws it away.
+  const server = reader.string(root, 'server')
+  const rootFields = reader.fields(root)
+  const tables = new Map<string, TableFields>()
+  for (const [name, table] of reader.hostTables(root)) tables.set(name, reader.fields(table))
+  const hosts = order.hosts.map((it) => {
+    const fields = tables.get(it.name) ?? reader.fields(EMPTY)
+    return reader.hostConfig(it.name, fields, it.position)
+  })
+  const serverSource = entryOf(root, 'server', behaviour)?.value.position ?? null
+  return {
+    kind: 'hosts',
+    hosts,
+    root: reader.hostConfig(server ?? '', rootFields, serverSource),
+    notes: [...order.notes, ...reader.notes],
+  }
+}
+
+const EMPTY: TomlTable = {
+  kind: 'table',
+  form: 'implicit',
+  entries: new Map(),
+  position: { file: '', line: 1, column: 1 },
+}
+
+const FIELDS = ['capabilities', 'ca', 'client', 'skip_verify', 'header', 'override_path', 'dial_timeout'] as const
+
+/** The fields of one table after the decoder, before containerd looks at their meaning. */
+interface TableFields {
+  capabilities: readonly { word: string; position: SourcePosition }[]
+  ca: TomlValue | undefined
+  client: TomlValue | undefined
+  skipVerify: boolean | null
+  header: TomlTable | null
+  overridePath: boolean
+  dialTimeout: { text: string; position: SourcePosition } | null
+}
+
+class TableReader {
+  readonly notes: PathNote[] = []
+  readonly #directory: string
+  readonly #behaviour: Behaviour
+
+  constructor(directory: string, behaviour: Behaviour) {
+    this.#directory = directory
+    this.#behaviour = behaviour
+  }
+
+  /** The tables under `host`, whatever their form. */
+  hostTables(root: TomlTable): [string, TomlTable][] {
+    const host = entryOf(root, 'host', this.#behaviour)?.value
+    if (host === undefined) return []
+    if (host.kind !== 'table') throw new Refused('host must be a table', host.position)
+    return [...host.entries].map(([name, { value }]) => {
+      if (value.kind !== 'table') throw new Refused(`host.${JSON.stringify(name)} must be a table`, value.position)
+      this.#noteUnknownKeys(value, ['server'])
+      return [name, value]
+    })
+  }
+
+  string(table: TomlTable, key: string): string | null {
+    const value = entryOf(table, key, this.#behaviour)?.value
+    if (value === undefined) return null
+    if (value.kind !== 'string') throw new Refused(`${key} must be a string`, value.position)
+    return value.value
+  }
+
+  fields(table: TomlTable): TableFields {
+    if (table.form === 'root') this.#noteUnknownKeys(table, [])
+    const get = (key: (typeof FIELDS)[number]): TomlValue | undefined => entryOf(table, key, this.#behaviour)?.value
+    const header = get('header')
+    if (header !== undefined && header.kind !== 'table') throw new Refused('header must be a table', header.position)
+    const timeout = this.#behaviour.dialTimeout === 'unknown' ? undefined : get('dial_timeout')
+    if (timeout !== undefined && timeout.kind !== 'string') {
+      throw new Refused('dial_timeout must be a string such as "200ms"', timeout.position)
+    }
+    return {
+      capabilities: words(get('capabilities')),
+      ca: get('ca'),
+      client: get('client'),
+      skipVerify: boolean(get('skip_verify'), 'skip_verify'),
+      header: header ?? null,
+      overridePath: boolean(get('override_path'), 'override_path') ?? false,
+      dialTimeout: timeout === undefined ? null : { text: timeout.value, position: timeout.position },
+    }
+  }
+
+  /** containerd: hosts.go, parseHostConfig. */
+  hostConfig(declared: string, fields: TableFields, source: SourcePosition | null): HostConfig {
+    const url = this.#url(declared, fields.overridePath, source)
+    return {
+      declared,
+      ...url,
+      capabilities: this.#capabilities(fields.capabilities),
+      ca: this.#ca(fields.ca),
+      clientPairs: this.#clientPairs(fields.client),
+      skipVerify: fields.skipVerify,
+      overridePath: fields.overridePath,
+      dialTimeout: dialTimeout(fields.dialTimeout),
+      headerNames: headerNames(fields.header),
+      source,
+    }
+  }
+
+  #url(declared: string, overridePath: boolean, source: SourcePosition | null) {
+    if (declared === '') return { scheme: '', host: '', path: '' }
+    // A test of the prefix, not of the scheme: `httpd.local` keeps none.
+    const parsed = parseGoUrl(declared.startsWith('http') ? declared : `https://${declared}`)
+    if (typeof parsed === 'string') throw new Refused(`unable to parse server ${declared}: ${parsed}`, source)
+    if (parsed.path === '') return { ...parsed, path: overridePath ? '' : '/v2' }
+    const path = cleanPath(parsed.path)
+    return { ...parsed, path: path.endsWith('/v2') || overridePath ? path : `${path}/v2` }
+  }
+
+  #capabilities(declared: TableFields['capabilities']): Capability[] {
+    const known: Capability[] = ['pull', 'resolve', 'push']
+    if (this.#behaviour.knowsReferrers) known.push('referrers')
+    if (declared.length === 0) return known
+    const words = declared.map((it) => {
+      const word = known.find((known) => known === it.word.toLowerCase())
+      if (word === undefined) throw new Refused(`unknown capability ${it.word}`, it.position)
+      return word
+    })
+    return known.filter((it) => words.includes(it))
+  }
+
+  #ca(value: TomlValue | undefined): string[] | null {
+    if (value === undefined) return null
+    if (value.kind === 'string') return [this.#absolute(value.value)]
+    if (value.kind !== 'array') throw new Refused('invalid type for "ca"', value.position)
+    return value.items.map((it) => {
+      if (it.kind !== 'string') throw new Refused('unable to cast an entry of "ca" to string', it.position)
+      return this.#absolute(it.value)
+    })
+  }
+
+  #clientPairs(value: TomlValue | undefined): ClientPair[] {
+    if (value === undefined) return []
+    if (value.kind === 'string') return [{ certificate: this.#absolute(value.value), key: null }]
+    if (value.kind !== 'array') throw new Refused('invalid type for "client"', value.position)
+    return value.items.map((it) => {
+      if (it.kind === 'string') return { certificate: this.#absolute(it.value), key: null }
+      const [certificate, key, more] = it.kind === 'array' ? it.items : []
+      if (certificate?.kind !== 'string' || key?.kind !== 'string' || more !== undefined) {
+        throw new Refused('invalid pair for "client"', it.position)
+      }
+      // An absolute path of the empty string is the directory, never "no key".
+      return { certificate: this.#absolute(certificate.value), key: this.#absolute(key.value) }
+    })
+  }
+
+  #absolute(path: string): string {
+    return path.startsWith('/') ? path : posix.join(this.#directory, path)
+  }
+
+  #noteUnknownKeys(table: TomlTable, misplaced: readonly string[]): void {
+    for (const [name, { keyPosition }] of table.entries) {
+      const known = table.form === 'root' ? [...FIELDS, 'server', 'host'] : FIELDS
+      if (known.some((it) => matchesField(name, it, this.#behaviour))) {
+        if (name === 'dial_timeout' && this.#behaviour.dialTimeout === 'unknown') {
+          this.#note('KEY_IGNORED', 'this containerd does not know dial_timeout', keyPosition)
+        }
+        continue
+      }
+      if (misplaced.includes(name)) {
+        const message = 'server stands behind a table header: it belongs to that table and is ignored'
+        this.#note('SERVER_MISPLACED', message, keyPosition)
+      } else this.#note('KEY_IGNORED', `containerd ignores the unknown key ${JSON.stringify(name)}`, keyPosition)
+    }
+  }
+
+  #note(code: PathNote['code'], message: string, source: SourcePosition): void {
+    this.notes.push({ code, message, source })
+  }
+}
+
+/** Whether a key of the file sets a field: go-toml v2 ignores case, v1 knows the name as it is and in capitals. */
+function matchesField(name: string, field: string, behaviour: Behaviour): boolean {
+  if (name === field) return true
+  return behaviour.dialect === 'go-toml-2' ? name.toLowerCase() === field : name === field.toUpperCase()
+}
+
+function entryOf(table: TomlTable, field: string, behaviour: Behaviour): TomlEntry | undefined {
+  const exact = table.entries.get(field)
+  if (behaviour.dialect === 'go-toml-1') return exact ?? table.entries.get(field.toUpperCase())
+  // v2 decodes in the order of the text: the last spelling wins.
+  let found = exact
+  for (const [name, entry] of table.entries) if (name.toLowerCase() === field) found = entry
+  return found
+}
+
+function words(value: TomlValue | undefined): { word: string; position: SourcePosition }[] {
+  if (value === undefined) return []
+  if (value.kind !== 'array') throw new Refused('capabilities must be a list of strings', value.position)
+  return value.items.map((it) => {
+    if (it.kind !== 'string') throw new Refused('capabilities must be a list of strings', it.position)
+    return { word: it.value, position: it.position }
+  })
+}
+
+function boolean(value: TomlValue | undefined, key: string): boolean | null {
+  if (value === undefined) return null
+  if (value.kind !== 'boolean') throw new Refused(`${key} must be true or false`, value.position)
+  return value.value
+}
+
+function dialTimeout(value: TableFields['dialTimeout']): string | null {
+  if (value === null || value.text === '') return null
+  if (parseGoDuration(value.text) === null) {
+    throw new Refused(`dial_timeout: invalid duration ${JSON.stringify(value.text)}`, value.position)
+  }
+  return value.text
+}
+
+function headerNames(header: TomlTable | null): string[] {
+  if (header === null) return []
+  return [...header.entries].map(([name, { value }]) => {
+    const strings = value.kind === 'array' ? value.items : [value]
+    if (strings.some((it) => it.kind !== 'string')) {
+      throw new Refused(`invalid type for header ${JSON.stringify(name)}`, value.position)
+    }
+    return name
+  })
+}
