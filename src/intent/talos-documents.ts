@@ -49,11 +49,12 @@ export function mergeTalosFiles(files: readonly IntentFile[]): TalosDocuments {
       continue
     }
     const seen = new Set<string>()
+    const before = new Set(merged.documents.keys())
     const foreign: string[] = []
     for (const root of roots) {
       if (isJsonPatch(root)) merged.patch(root)
       else if (isLegacy(root)) merged.mergeLegacy(root, seen)
-      else if (isTalosDocument(root)) merged.mergeDocument(root, seen)
+      else if (isTalosDocument(root)) merged.mergeDocument(root, seen, before)
       else foreign.push(describeForeign(root))
     }
     if (foreign.length === roots.length) throw unknownFile(file, roots[0], foreign)
@@ -79,7 +80,8 @@ class Merging {
     if (rest !== null) this.#setLegacy(mergeNodes(this.legacy ?? undefined, rest))
   }
 
-  mergeDocument(root: YamlMap, seen: Set<string>): void {
+  /** `before`: the documents that were there before this file: only these can it delete (configpatcher/strategic.go). */
+  mergeDocument(root: YamlMap, seen: Set<string>, before: Set<string>): void {
     const [apiVersion, kind, name] = [
       scalarText(root, 'apiVersion'),
       scalarText(root, 'kind'),
@@ -88,7 +90,7 @@ class Merging {
     const id = [apiVersion, kind, name].join('/')
     const { rest, deletes } = takeDeletes(root)
     if (rest === null) {
-      this.documents.delete(id)
+      if (before.delete(id)) this.documents.delete(id)
       return
     }
     refuseSecond(`${kind}${name === '' ? '' : ` ${name}`}`, root.at, seen)

@@ -54,6 +54,15 @@ export function textItem(item: YamlNode, list: string, advice: string): YamlScal
 /** One problem for each key that Talos does not know: it refuses the whole file then. */
 export function unknownKeys(map: YamlMap, known: readonly string[], where: string, registry: string | null) {
   const problems: IntentProblem[] = []
+  if (map.mergeKeyAt !== undefined) {
+    problems.push({
+      code: 'TALOS_KEY_UNKNOWN',
+      registry,
+      message: `Talos takes the merge key << in ${where} for an unknown key and refuses the whole configuration`,
+      remedy: [{ command: '# write the merged keys out', why: 'anchors and aliases are fine, << is not' }],
+      source: map.mergeKeyAt,
+    })
+  }
   for (const [key, { keyAt }] of map.entries) {
     if (known.includes(key)) continue
     const near = nearestName(key, known)

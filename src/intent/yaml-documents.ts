@@ -26,6 +26,8 @@ export interface YamlMap {
   kind: 'map'
   at: SourcePosition
   entries: ReadonlyMap<string, YamlEntry>
+  /** Where a merge key `<<` stands, whose entries are among `entries`; absent where there is none. */
+  mergeKeyAt?: SourcePosition
 }
 
 export interface YamlEntry {
@@ -195,15 +197,19 @@ function nodeReader(text: string, document: Document.Parsed, place: (offset: num
     if (isMap(node)) {
       const own = new Map<string, YamlEntry>()
       const merged = new Map<string, YamlEntry>()
+      let mergeKeyAt: SourcePosition | null = null
       for (const { key, value } of node.items) {
         const name = keyText(key)
         const keyStart = isScalar(key) ? (key.range?.[0] ?? start) : start
         const child = read(value, keyStart)
-        if (name === '<<' && isScalar(key) && key.type === 'PLAIN') mergeInto(merged, child)
-        else own.set(name, { keyAt: place(keyStart), value: child })
+        if (name === '<<' && isScalar(key) && key.type === 'PLAIN') {
+          mergeInto(merged, child)
+          mergeKeyAt = place(keyStart)
+        } else own.set(name, { keyAt: place(keyStart), value: child })
       }
       for (const [name, entry] of merged) if (!own.has(name)) own.set(name, entry)
-      return { kind: 'map', at: place(start), entries: own }
+      const map: YamlMap = { kind: 'map', at: place(start), entries: own }
+      return mergeKeyAt === null ? map : { ...map, mergeKeyAt }
     }
     if (isSeq(node)) return { kind: 'list', at: place(start), items: node.items.map((item) => read(item, start)) }
     return isScalar(node) ? readScalar(node, start) : nothing(start)

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { PullpathError } from '../../src/errors.ts'
+import { readTalosIntent } from '../../src/intent/talos-intent.ts'
+import { parseVersion } from '../../src/version.ts'
+
+interface Case {
+  name: string
+  /** The configuration first, then the patches. */
+  files: string[]
+  refused?: boolean
+  mirrors?: object
+  tls?: { [host: string]: { ca: string; insecureSkipVerify: boolean; client: boolean } }
+  auths?: string[]
+  /** The content of the customization part. */
+  part?: string
+}
+
+// What Talos' own configpatcher (pkg/machinery v1.13.9) answered for these files.
+const url = new URL('../fixtures/talos-merge/cases.json', import.meta.url)
+const cases: Case[] = JSON.parse(readFileSync(url, 'utf8'))
+
+const version = parseVersion('v1.13.9')
+if (version === null) throw new TypeError('no version')
+
+for (const it of cases) {
+  t.test(`as Talos merges: ${it.name}`, async (t) => {
+    const files = it.files.map((text, index) => ({ path: `${index}.yaml`, text }))
+    const read = () => readTalosIntent(files, { version })
+    if (it.refused === true) {
+      t.ok(isRefused(read), 'Talos refuses it')
+      return
+    }
+    const { intent, problems } = read()
+    const mirrors = [...intent.mirrors.values()].map(({ registry, endpoints, skipFallback }) => [
+      registry,
+      { endpoints: endpoints.map(({ url, overridePath }) => ({ url, overridePath })), skipFallback },
+    ])
+    const tls = [...intent.tls.values()].map(({ host, ca, clientCertificate, insecureSkipVerify }) => [
+      host,
+      { ca: ca ?? '', client: clientCertificate !== null, insecureSkipVerify },
+    ])
+    t.strictSame(Object.fromEntries(mirrors), it.mirrors)
+    t.strictSame(Object.fromEntries(tls), it.tls ?? {})
+    t.strictSame([...intent.authHosts].sort(), it.auths ?? [])
+    t.equal(intent.daemonParts[0]?.content, it.part)
+    t.notOk(problems.some((problem) => problem.code === 'TALOS_KEY_UNKNOWN'))
+  })
+}
+
+function isRefused(read: () => ReturnType<typeof readTalosIntent>): boolean {
+  try {
+    return read().problems.some((problem) => problem.code === 'TALOS_KEY_UNKNOWN')
+  } catch (error) {
+    return error instanceof PullpathError && error.code === 'PP_INTENT_INVALID' && error.position !== null
+  }
+}
