@@ -19,6 +19,8 @@ export const ERROR_CODES = {
   PP_PORT_IN_USE: 'the HTTP port is taken',
   PP_NOT_READY: 'the first evaluation is not done yet',
   PP_NOT_FOUND: 'nothing of that name is known here',
+  PP_REQUEST_INVALID: 'an HTTP request that is malformed or asks for what is not served',
+  PP_INTERNAL: 'a fault of Pullpath itself',
   PP_SCENARIO_UNKNOWN: 'no demo scenario of that name',
 } as const
 

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs'
-import { join, posix } from 'node:path'
+import { dirname, join, posix } from 'node:path'
 import type { DirectoryNode, FileNode, TreeNode, UnreadableNode } from '../hosts/tree.ts'
 import { resolveHostPath } from './host-path.ts'
 import { MAX_FILE_BYTES, notRegular, readRegularFile, unreadable } from './regular-file.ts'
@@ -8,7 +8,7 @@ import { systemErrorCode } from './system-error.ts'
 /** A tree and what to watch for changes of it. */
 export interface TreeReading {
   tree: TreeNode
-  /** Every directory that was read, as this process reaches it. */
+  /** Every directory that was read and the one above the root, as this process reaches them. */
   directories: readonly string[]
 }
 
@@ -69,6 +69,10 @@ export class TreeReader {
 
   #follow(path: string, walk: Walk, above: readonly string[]): TreeNode | undefined {
     const found = resolveHostPath(this.#hostRoot, path)
+    if (above.length === 0 && found.kind !== 'unreadable') {
+      // The root may be removed and made again, or appear later.
+      walk.directories.push(found.kind === 'found' ? dirname(found.real) : found.nearest)
+    }
     if (found.kind === 'unreadable') return found.node
     if (found.kind === 'found') return this.#node(found.real, path, found.stats, walk, above)
     // A link may lead to a part of the node that is not mounted here: then nothing shows that it is broken.

@@ -1,0 +1,281 @@
+import { hostname } from 'node:os'
+import type { FastifyInstance } from 'fastify'
+import { type Logger, pino } from 'pino'
+import packageJson from '../package.json' with { type: 'json' }
+import type { Config } from './config/config.ts'
+import { readConfigText } from './config/load-config.ts'
+import type { Environment } from './config/placeholders.ts'
+import { readConfig } from './config/read-config.ts'
+import { peerSignature } from './containerd/endpoint-role.ts'
+import { explain } from './containerd/explain.ts'
+import type { NodeReport } from './drift/report.ts'
+import { PullpathError } from './errors.ts'
+import { AgentMetrics } from './metrics/agent-metrics.ts'
+import { TRIGGERS, type Trigger } from './metrics/catalogue.ts'
+import { metricsPage } from './metrics/metrics-page.ts'
+import { ReportMetrics } from './metrics/report-metrics.ts'
+import type { AgentState } from './server/agent-state.ts'
+import { build } from './server/build.ts'
+import { configFilePart } from './watch/config-file.ts'
+import { type Evaluate, type Evaluation, Evaluator } from './watch/evaluator.ts'
+import { InputReader } from './watch/input-reader.ts'
+import { InputWatcher } from './watch/input-watcher.ts'
+import type { Inputs } from './watch/inputs.ts'
+
+/** What an agent is started with. */
+export interface AgentOptions {
+  configFile: string
+  /** Fills `${NAME}` in the configuration; the process' own where it is not given. */
+  env?: Environment
+  /** JSON lines on standard output, at the configuration's level, where it is not given. */
+  logger?: Logger
+  /** The rules; a test may hand in its own. */
+  evaluate?: Evaluate
+}
+
+/** A running agent. */
+export interface Agent {
+  /** Where it is served: `http://127.0.0.1:9478`. */
+  url: string
+  /** Reads the configuration file again at once; a wrong one is logged and the last good one stays. */
+  reload(): void
+  /** Ends watching and serving, within two seconds. */
+  stop(): Promise<void>
+}
+
+/** Requests under way get so long to end. */
+const STOP_GRACE_MS = 1500
+
+/**
+ * Starts an agent; resolves when it serves and its first evaluation is done.
+ * Throws PP_CONFIG_INVALID, PP_FILE_UNREADABLE, PP_YAML_INVALID, PP_VERSION_INVALID, PP_VERSION_UNSUPPORTED and
+ * PP_PORT_IN_USE.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const agent = new RunningAgent(options)
+  await agent.start()
+  return agent
+}
+
+class RunningAgent implements Agent, AgentState {
+  readonly #options: AgentOptions
+  readonly #logger: Logger
+  readonly #evaluator: Evaluator
+  readonly #agentMetrics = new AgentMetrics(packageJson.version)
+  readonly #reportMetrics = new ReportMetrics()
+  readonly #app: FastifyInstance
+  readonly #ready = Promise.withResolvers<void>()
+  #configText: string
+  #config: Config
+  #reader: InputReader
+  #inputsWatcher: InputWatcher
+  #configWatcher: InputWatcher
+  #inputs: Inputs | null = null
+  #report: NodeReport | null = null
+  #readAt = 0
+  #isReloadRefused = false
+  #triggers: readonly Trigger[] = ['start']
+  #stopping: Promise<void> | null = null
+  url = ''
+
+  constructor(options: AgentOptions) {
+    this.#options = options
+    this.#configText = readConfigText(options.configFile)
+    this.#config = this.#parse(this.#configText)
+    this.#logger = options.logger ?? defaultLogger(this.#config.log.level)
+    this.#evaluator = new Evaluator(options.evaluate)
+    this.#reader = new InputReader(this.#config, { relative: false, spegelLastSeenAt: null })
+    this.#inputsWatcher = this.#watchInputs()
+    this.#configWatcher = this.#watchConfig()
+    this.#agentMetrics.countReload(true, Date.now())
+    this.#app = build(this, {
+      version: packageJson.version,
+      onError: (error) => this.#logger.error({ err: error }, 'a request failed'),
+    })
+  }
+
+  async start(): Promise<void> {
+    const { host, port } = this.#config.http
+    try {
+      this.url = await this.#app.listen({ host, port, listenTextResolver: (address) => address })
+    } catch (error) {
+      await this.#app.close()
+      throw listenError(error, host, port)
+    }
+    this.#inputsWatcher.start()
+    this.#configWatcher.start()
+    await this.#ready.promise
+    this.#logger.info({ url: this.url, version: packageJson.version }, 'ready')
+  }
+
+  report(): NodeReport | null {
+    return this.#report && { ...this.#report, evaluatedAt: new Date(this.#readAt).toISOString() }
+  }
+
+  stopping(): boolean {
+    return this.#stopping !== null
+  }
+
+  explain(image: string) {
+    if (this.#inputs === null) {
+      throw new PullpathError('PP_NOT_READY', 'the inputs are not read yet', { advice: 'ask again in a second' })
+    }
+    const { intent, observed, daemon, node } = this.#inputs
+    return explain(image, daemon, observed.view, peerSignature(intent.spegel, node.ip))
+  }
+
+  metrics(): Promise<{ contentType: string; body: string }> {
+    return metricsPage([this.#reportMetrics, this.#agentMetrics], (error) => {
+      this.#logger.error({ err: error }, 'some metrics could not be computed')
+    })
+  }
+
+  reload(): void {
+    if (this.#stopping !== null) return
+    try {
+      this.#take(readConfigText(this.#options.configFile))
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    this.#inputsWatcher.stop()
+    this.#configWatcher.stop()
+    const force = setTimeout(() => this.#app.server.closeAllConnections(), STOP_GRACE_MS)
+    await this.#app.close()
+    clearTimeout(force)
+    this.#ready.resolve()
+    this.#logger.info('stopped')
+  }
+
+  #parse(text: string): Config {
+    const surroundings = { env: this.#options.env ?? process.env, hostname: hostname() }
+    return readConfig(text, this.#options.configFile, surroundings)
+  }
+
+  #watchInputs(): InputWatcher {
+    const { rescan, settle } = this.#config.watch
+    return new InputWatcher(this.#reader.parts, {
+      rescan,
+      settle,
+      onRead: () => {
+        this.#readAt = Date.now()
+        if (this.#inputs !== null) this.#agentMetrics.showInputs(this.#inputs.node.inputs, this.#readAt)
+      },
+      onChange: (names) => this.#evaluate(names),
+      onUnwatchable: (error) => this.#logger.warn({ err: error }, 'a directory is not watched, only rescanned'),
+    })
+  }
+
+  #watchConfig(): InputWatcher {
+    const part = configFilePart(this.#options.configFile, (text) => {
+      if (text === null) this.reload()
+      else if (text !== this.#configText || this.#isReloadRefused) this.#try(text)
+    })
+    const { rescan, settle } = this.#config.watch
+    return new InputWatcher([part], {
+      rescan,
+      settle,
+      onRead: () => undefined,
+      onChange: () => undefined,
+      onUnwatchable: (error) => this.#logger.warn({ err: error }, 'a directory is not watched, only rescanned'),
+    })
+  }
+
+  #evaluate(names: readonly string[]): void {
+    const triggers = this.#triggers.length > 0 ? this.#triggers : TRIGGERS.filter((it) => names.includes(it))
+    this.#triggers = []
+    this.#inputs = this.#reader.inputs(this.#readAt)
+    const evaluation = this.#evaluator.run(this.#inputs)
+    this.#agentMetrics.countEvaluation(triggers, evaluation.duration)
+    this.#agentMetrics.showInputs(this.#inputs.node.inputs, this.#readAt)
+    this.#report = evaluation.report
+    if (this.#report !== null) this.#reportMetrics.show(this.#report)
+    this.#log(evaluation, this.#inputs)
+    this.#ready.resolve()
+  }
+
+  #log({ appeared, cleared, inputs, error }: Evaluation, { failures }: Inputs): void {
+    if (error !== null) this.#logger.error({ err: error }, 'the evaluation failed: what is shown is stale')
+    for (const { input, up, message } of inputs) {
+      const failure = failures.get(input)
+      if (failure !== undefined) this.#agentMetrics.countInputError(input, failure.reason)
+      if (up) this.#logger.info({ input }, 'input up')
+      else this.#logger.warn({ input, reason: message }, 'input down')
+    }
+    for (const { id, severity, summary, cause } of appeared) {
+      this.#logger.warn({ finding: id, severity, summary, cause: cause.text }, 'finding appeared')
+    }
+    for (const { id, since } of cleared) this.#logger.info({ finding: id, since }, 'finding cleared')
+  }
+
+  /** Puts a new configuration in force, or throws and changes nothing. */
+  #take(text: string): void {
+    const config = this.#parse(text)
+    const { spegelLastSeenAt } = this.#reader.inputs(this.#readAt).node
+    const reader = new InputReader(config, { relative: false, spegelLastSeenAt })
+    this.#inputsWatcher.stop()
+    this.#configWatcher.stop()
+    const { host, port } = this.#config.http
+    if (host !== config.http.host || port !== config.http.port) {
+      this.#logger.warn('http.host and http.port stay as they are until a restart')
+    }
+    this.#configText = text
+    this.#config = config
+    this.#isReloadRefused = false
+    this.#reader = reader
+    this.#triggers = ['config']
+    if (this.#options.logger === undefined) this.#logger.level = config.log.level
+    this.#agentMetrics.countReload(true, Date.now())
+    this.#logger.info({ file: this.#options.configFile }, 'configuration reloaded')
+    this.#inputsWatcher = this.#watchInputs()
+    this.#configWatcher = this.#watchConfig()
+    this.#inputsWatcher.start()
+    this.#configWatcher.start()
+  }
+
+  #try(text: string): void {
+    try {
+      this.#take(text)
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  #refuse(error: unknown): void {
+    if (!(error instanceof PullpathError)) throw error
+    this.#isReloadRefused = true
+    this.#agentMetrics.countReload(false, Date.now())
+    this.#logger.error({ reason: error.toLine() }, 'the configuration was not reloaded: the last good one stays')
+  }
+}
+
+function defaultLogger(level: string): Logger {
+  return pino({
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  })
+}
+
+function listenError(error: unknown, host: string, port: number): unknown {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
+  if (code === 'EADDRINUSE') {
+    return new PullpathError('PP_PORT_IN_USE', `port ${port} of ${host} is taken`, {
+      advice: 'end what listens there, or set http.port',
+      cause: error,
+    })
+  }
+  if (code !== 'EADDRNOTAVAIL' && code !== 'EACCES' && code !== 'ENOTFOUND') return error
+  return new PullpathError('PP_CONFIG_INVALID', `http: cannot listen on port ${port} of ${host}: ${code}`, {
+    advice: 'set http.host to an address of this machine and http.port to a free port',
+    cause: error,
+  })
+}

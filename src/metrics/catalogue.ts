@@ -1,0 +1,181 @@
+/** A metric as operators see it. */
+export interface MetricEntry {
+  name: string
+  type: 'gauge' | 'counter' | 'histogram'
+  help: string
+  labels: readonly string[]
+  /** When a series exists, where that is not always. */
+  emitted: string
+  buckets?: readonly number[]
+}
+
+/** Every metric that the agent exposes. The registries and docs/metrics.md are made from this table. */
+export const CATALOGUE = {
+  mirrorEffective: {
+    name: 'pullpath_mirror_effective',
+    type: 'gauge',
+    help: 'Whether containerd sees the declared mirrors of this registry, whatever Git says (1), or not, or it could not be seen (0).',
+    labels: ['registry'],
+    emitted: 'for every declared registry',
+  },
+  inSync: {
+    name: 'pullpath_registry_in_sync',
+    type: 'gauge',
+    help: 'Whether this registry was seen and its pull path is the expected one.',
+    labels: ['registry'],
+    emitted: 'for every declared registry',
+  },
+  drift: {
+    name: 'pullpath_drift',
+    type: 'gauge',
+    help: 'Whether the observed pull path differs from the expected one for this reason.',
+    labels: ['registry', 'reason'],
+    emitted: 'for every declared registry and every reason; reasons of the node carry an empty registry',
+  },
+  conflict: {
+    name: 'pullpath_conflict',
+    type: 'gauge',
+    help: 'Whether what was declared cannot work for this reason.',
+    labels: ['registry', 'reason'],
+    emitted: 'for every declared registry and every reason; reasons of the node carry an empty registry',
+  },
+  fault: {
+    name: 'pullpath_fault',
+    type: 'gauge',
+    help: 'Whether something on the pull path does not work or cannot be seen for this reason.',
+    labels: ['registry', 'reason'],
+    emitted: 'for every declared registry and every reason; reasons of the node carry an empty registry',
+  },
+  findingSince: {
+    name: 'pullpath_finding_since_timestamp_seconds',
+    type: 'gauge',
+    help: 'When this finding was first seen, or the time of its evidence where that is older.',
+    labels: ['registry', 'reason'],
+    emitted: 'while the finding lasts',
+  },
+  endpointInfo: {
+    name: 'pullpath_endpoint_info',
+    type: 'gauge',
+    help: 'An endpoint that containerd asks for this registry; position 1 is asked first.',
+    labels: ['registry', 'url', 'position', 'role'],
+    emitted: 'for every endpoint of the observed pull path of a declared registry, the first 32 at most',
+  },
+  containerdInfo: {
+    name: 'pullpath_containerd_info',
+    type: 'gauge',
+    help: 'The daemon whose rules are applied.',
+    labels: ['version', 'pull_mode', 'config_path'],
+    emitted: 'after the first evaluation',
+  },
+  inputUp: {
+    name: 'pullpath_input_up',
+    type: 'gauge',
+    help: 'Whether this input could be read.',
+    labels: ['input'],
+    emitted: 'for every input that is configured',
+  },
+  inputErrors: {
+    name: 'pullpath_input_errors_total',
+    type: 'counter',
+    help: 'How often this input became unreadable or invalid, or failed in another way than before.',
+    labels: ['input', 'reason'],
+    emitted: 'for every input that is configured',
+  },
+  inputLastSuccess: {
+    name: 'pullpath_input_last_success_timestamp_seconds',
+    type: 'gauge',
+    help: 'When this input was last read with success.',
+    labels: ['input'],
+    emitted: 'for every input that was readable once',
+  },
+  evaluationDuration: {
+    name: 'pullpath_evaluation_duration_seconds',
+    type: 'histogram',
+    help: 'How long an evaluation took, without the reading of its inputs.',
+    labels: [],
+    emitted: 'always',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+  },
+  evaluations: {
+    name: 'pullpath_evaluations_total',
+    type: 'counter',
+    help: 'How many evaluations were made, by the input whose change led to it.',
+    labels: ['trigger'],
+    emitted: 'for every trigger',
+  },
+  evaluationErrors: {
+    name: 'pullpath_evaluation_errors_total',
+    type: 'counter',
+    help: 'How many evaluations failed by a fault of Pullpath itself; what is shown is stale until one succeeds.',
+    labels: [],
+    emitted: 'always',
+  },
+  reloadSuccessful: {
+    name: 'pullpath_config_last_reload_successful',
+    type: 'gauge',
+    help: 'Whether the configuration file was accepted when it was last read.',
+    labels: [],
+    emitted: 'always',
+  },
+  reloadTime: {
+    name: 'pullpath_config_last_reload_success_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the configuration in force was read.',
+    labels: [],
+    emitted: 'always',
+  },
+  buildInfo: {
+    name: 'pullpath_build_info',
+    type: 'gauge',
+    help: 'The version of Pullpath and of Node.js.',
+    labels: ['version', 'node_version'],
+    emitted: 'always',
+  },
+  cpuSeconds: {
+    name: 'process_cpu_seconds_total',
+    type: 'counter',
+    help: 'User and system time of this process.',
+    labels: [],
+    emitted: 'always',
+  },
+  residentMemory: {
+    name: 'process_resident_memory_bytes',
+    type: 'gauge',
+    help: 'Resident memory of this process.',
+    labels: [],
+    emitted: 'always',
+  },
+  startTime: {
+    name: 'process_start_time_seconds',
+    type: 'gauge',
+    help: 'When this process started.',
+    labels: [],
+    emitted: 'always',
+  },
+  openDescriptors: {
+    name: 'process_open_fds',
+    type: 'gauge',
+    help: 'Open file descriptors of this process.',
+    labels: [],
+    emitted: 'where /proc is mounted',
+  },
+  heapUsed: {
+    name: 'nodejs_heap_size_used_bytes',
+    type: 'gauge',
+    help: 'Memory in use by JavaScript objects.',
+    labels: [],
+    emitted: 'always',
+  },
+  eventLoopLag: {
+    name: 'nodejs_eventloop_lag_seconds',
+    type: 'gauge',
+    help: 'How long the event loop took to come round during this scrape.',
+    labels: [],
+    emitted: 'always',
+  },
+} as const satisfies Record<string, MetricEntry>
+
+/** What can lead to an evaluation. */
+export const TRIGGERS = ['start', 'hosts', 'containerd', 'intent_talos', 'intent_spegel', 'config'] as const
+
+export type Trigger = (typeof TRIGGERS)[number]

@@ -1,0 +1,99 @@
+import swagger from '@fastify/swagger'
+import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import { PullpathError } from '../errors.ts'
+import type { AgentState } from './agent-state.ts'
+import { addRoutes, ROUTES } from './routes.ts'
+import { SCHEMAS } from './schemas.ts'
+
+/** What a server is built with besides the state that it shows. */
+export interface ServerOptions {
+  version: string
+  /** Hears of answers with status 500: faults of Pullpath itself. */
+  onError(error: Error): void
+}
+
+/** Requests carry nothing but a path and a few headers. */
+const MAX_BODY_BYTES = 16 * 1024
+const MAX_HEADER_BYTES = 16 * 1024
+const REQUEST_TIMEOUT_MS = 10_000
+/** 253 letters of a host name, a port, and every character percent-encoded. */
+const MAX_PARAM_LENGTH = 1024
+
+/** The agent's HTTP server, which does not listen yet: `inject` works, `listen` is the caller's. */
+export function build(state: AgentState, options: ServerOptions): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: 6 * REQUEST_TIMEOUT_MS,
+    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: REQUEST_TIMEOUT_MS },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    frameworkErrors: (error, _request, reply) => sendError(reply, error.statusCode ?? 400, error),
+  })
+  // The schemas document the answers and tests hold the answers to them; nothing is compiled from them at start.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  for (const schema of SCHEMAS) app.addSchema(schema)
+  app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Pullpath', description: 'What containerd on this node pulls from.', version: options.version },
+    },
+    refResolver: { buildLocalReference: (json) => String(json.$id) },
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store')
+  })
+  app.register(async (scope) => {
+    addRoutes(scope, state)
+    refuseOtherMethods(scope)
+  })
+  app.setNotFoundHandler((_request, reply) => {
+    const routes = Object.keys(ROUTES).join(', ')
+    const error = new PullpathError('PP_NOT_FOUND', 'nothing is served here', { advice: `served: ${routes}` })
+    return sendError(reply, 404, error)
+  })
+  app.setErrorHandler((error: FastifyError, _request, reply) => {
+    const status = statusOf(error)
+    if (status >= 500 && status !== 503) options.onError(error)
+    return sendError(reply, status, error)
+  })
+  return app
+}
+
+function refuseOtherMethods(app: FastifyInstance): void {
+  for (const url of Object.keys(ROUTES)) {
+    app.route({
+      method: ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+      url,
+      schema: { hide: true },
+      // Before a body is read.
+      onRequest: (_request, reply) => {
+        reply.header('allow', 'GET, HEAD')
+        const advice = 'use GET'
+        sendError(reply, 405, new PullpathError('PP_REQUEST_INVALID', 'this method is not served here', { advice }))
+      },
+      handler: () => undefined,
+    })
+  }
+}
+
+function statusOf(error: FastifyError | PullpathError): number {
+  if (!(error instanceof PullpathError)) return error.statusCode ?? 500
+  if (error.code === 'PP_NOT_READY') return 503
+  return error.code === 'PP_NOT_FOUND' ? 404 : 400
+}
+
+function sendError(reply: FastifyReply, status: number, error: FastifyError | PullpathError): FastifyReply {
+  if (status === 503) reply.header('retry-after', '1')
+  if (error instanceof PullpathError) {
+    const { code, message, advice } = error
+    return reply.code(status).send({ code, message, advice })
+  }
+  if (status >= 500) {
+    const failure = new PullpathError('PP_INTERNAL', 'Pullpath failed to answer', { advice: 'see its log' })
+    return sendError(reply, status, failure)
+  }
+  return sendError(reply, status, new PullpathError('PP_REQUEST_INVALID', error.message))
+}

@@ -1,0 +1,186 @@
+import { REASONS, type Reason } from '../drift/reasons.ts'
+
+/** A JSON Schema; `$id` where other schemas refer to it by name. */
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+const text: JsonSchema = { type: 'string' }
+const flag: JsonSchema = { type: 'boolean' }
+const texts = listOf(text)
+const pullMode = oneOf('local', 'transfer')
+
+function oneOf(...values: readonly string[]): JsonSchema {
+  return { type: 'string', enum: values }
+}
+
+function listOf(items: JsonSchema): JsonSchema {
+  return { type: 'array', items }
+}
+
+function ref(id: string): JsonSchema {
+  return { $ref: `${id}#` }
+}
+
+function orNull(schema: JsonSchema): JsonSchema {
+  if (typeof schema.type === 'string' && schema.enum === undefined) return { ...schema, type: [schema.type, 'null'] }
+  return { anyOf: [schema, { type: 'null' }] }
+}
+
+/** An object with exactly these properties. */
+function record(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  return { type: 'object', additionalProperties: false, required: Object.keys(properties), properties }
+}
+
+function named(id: string, description: string, schema: JsonSchema): JsonSchema {
+  return { $id: id, description, ...schema }
+}
+
+const sourcePosition = named(
+  'SourcePosition',
+  'A place in a text; lines and columns count from 1.',
+  record({ file: text, line: { type: 'integer' }, column: { type: 'integer' } }),
+)
+const position = orNull(ref('SourcePosition'))
+
+const finding = named(
+  'Finding',
+  'One conflict, drift or fault.',
+  record({
+    id: text,
+    kind: oneOf('drift', 'conflict', 'fault'),
+    reason: ref('Reason'),
+    severity: oneOf('critical', 'warning', 'info'),
+    level: oneOf('registry', 'node'),
+    registry: { ...text, description: 'Empty for a finding of the node.' },
+    summary: text,
+    expected: texts,
+    observed: texts,
+    cause: record({
+      actor: oneOf('talos', 'spegel', 'git', 'containerd', 'node', 'unknown'),
+      text,
+      confidence: oneOf('proven', 'likely', 'unknown'),
+    }),
+    evidence: listOf(record({ text, source: text, time: orNull(text) })),
+    remedy: listOf(record({ command: text, why: text })),
+    since: { ...text, description: 'ISO 8601.' },
+    source: position,
+  }),
+)
+
+const endpoint = named(
+  'Endpoint',
+  'A URL that containerd sends requests to.',
+  record({
+    url: text,
+    declaredIn: oneOf('hosts.toml', 'server', 'default'),
+    role: oneOf('peer', 'origin', 'mirror'),
+    resolve: flag,
+    fetch: flag,
+    namespaceParam: flag,
+    httpsFirst: flag,
+    capabilities: texts,
+    overridePath: flag,
+    skipVerify: orNull(flag),
+    dialTimeout: orNull(text),
+    ca: texts,
+    client: flag,
+    headerNames: texts,
+  }),
+)
+
+const path = named(
+  'PullPath',
+  "One tree's answer for a registry: the file that decides and the path that results.",
+  record({
+    directory: orNull(text),
+    file: orNull(
+      record({
+        path: text,
+        writer: oneOf('talos', 'spegel', 'unknown'),
+        content: { ...orNull(text), description: 'Secrets are shown as ***. null: not read.' },
+        modifiedAt: orNull(text),
+        used: flag,
+      }),
+    ),
+    endpoints: listOf(ref('Endpoint')),
+    notes: listOf(record({ code: text, message: text, source: position })),
+    error: orNull(record({ code: text, message: text, source: position })),
+  }),
+)
+
+const registry = named(
+  'Registry',
+  'What happens for one registry on this node.',
+  record({
+    registry: text,
+    declaredBy: listOf(oneOf('talos', 'spegel')),
+    effective: orNull(flag),
+    inSync: orNull(flag),
+    intent: record({
+      talos: orNull(
+        record({
+          endpoints: listOf(record({ url: text, overridePath: flag })),
+          skipFallback: flag,
+          source: position,
+        }),
+      ),
+      spegel: orNull(record({ url: text, targets: texts, source: position })),
+    }),
+    expected: orNull(ref('PullPath')),
+    observed: orNull(ref('PullPath')),
+    findings: { ...texts, description: "Ids of this registry's findings." },
+  }),
+)
+
+const nodeReport = named(
+  'NodeReport',
+  'Everything that is known about this node.',
+  record({
+    node: record({ name: text, ip: text }),
+    evaluatedAt: text,
+    containerd: record({ version: text, pullMode, configPath: text, hostsDir: text, assumed: texts }),
+    spegel: orNull(record({ version: text, assumed: flag })),
+    talos: orNull(record({ version: text })),
+    inputs: listOf(
+      record({
+        input: oneOf('hosts', 'containerd', 'intent_talos', 'intent_spegel', 'kube', 'spegel'),
+        up: flag,
+        message: text,
+      }),
+    ),
+    registries: listOf(ref('Registry')),
+    findings: listOf(ref('Finding')),
+    notes: texts,
+  }),
+)
+
+const explanation = named(
+  'Explanation',
+  'What containerd on this node does for one image.',
+  record({
+    image: text,
+    registry: text,
+    containerd: record({ version: text, pullMode }),
+    directory: orNull(text),
+    endpoints: listOf(ref('Endpoint')),
+    resolveRequests: { ...texts, description: 'What is sent when every endpoint answers 404, in order.' },
+    fetchRequests: texts,
+    notes: listOf(record({ code: text, message: text })),
+    error: orNull(record({ code: text, message: text })),
+  }),
+)
+
+const reason = named('Reason', 'The closed list of reasons.', oneOf(...(Object.keys(REASONS) as Reason[])))
+const error = named('Error', 'What went wrong, and what to do.', record({ code: text, message: text, advice: text }))
+
+/** The shapes of everything that is served, each with an `$id`; what is referred to stands before what refers to it. */
+export const SCHEMAS: readonly JsonSchema[] = [
+  error,
+  reason,
+  sourcePosition,
+  finding,
+  endpoint,
+  path,
+  registry,
+  nodeReport,
+  explanation,
+]

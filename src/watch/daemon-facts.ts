@@ -1,0 +1,80 @@
+import type { Config } from '../config/config.ts'
+import type { PullMode } from '../containerd/pull-path.ts'
+import type { DaemonFacts } from '../drift/evaluate.ts'
+import { PullpathError } from '../errors.ts'
+import { isAtLeast, parseVersion, type Version } from '../version.ts'
+import type { HostFiles } from './host-files.ts'
+import type { InputFailure } from './inputs.ts'
+
+/** The containerd of the newest stable Talos, 1.13.9. */
+const ASSUMED_CONTAINERD = '2.2.7'
+
+/** What is known about the daemon now. */
+export interface DaemonReading {
+  facts: DaemonFacts
+  failure: InputFailure | null
+}
+
+/**
+ * Reads the daemon's configuration again and again; while nothing of it changes the reading stays the same object.
+ * A configuration that cannot be read any more leaves the last facts in force, and is down.
+ */
+export class DaemonReader {
+  readonly #config: Config
+  readonly #version: Version
+  #files: HostFiles | null = null
+  #reading: DaemonReading | null = null
+
+  /** Throws PP_VERSION_INVALID. */
+  constructor(config: Config) {
+    this.#config = config
+    this.#version = requiredVersion(config.containerd.version ?? ASSUMED_CONTAINERD)
+  }
+
+  /** Throws PP_VERSION_UNSUPPORTED; everything else is told in the reading. */
+  read(): { value: DaemonReading; directories: readonly string[] } {
+    if (this.#reading === null || this.#files?.isCurrent() === false) this.#reading = this.#readNow()
+    return { value: this.#reading, directories: this.#files?.directories ?? [] }
+  }
+
+  #readNow(): DaemonReading {
+    return { facts: this.#assumedFacts(), failure: null }
+  }
+
+  /** What holds without the daemon's configuration. */
+  #assumedFacts(): DaemonFacts {
+    const { hostsDir, version, pullMode } = this.#config.containerd
+    const assumed: string[] = []
+    if (version === null) {
+      assumed.push(`containerd ${ASSUMED_CONTAINERD}, as the newest Talos release has it (containerd.version)`)
+    }
+    assumed.push(`config_path is ${hostsDir} (containerd.configFile)`)
+    const mode = pullMode ?? this.#usualPullMode()
+    if (pullMode === null) assumed.push(`${mode} pull mode (containerd.configFile or containerd.pullMode)`)
+    return {
+      version: this.#version,
+      pullMode: mode,
+      configPath: hostsDir,
+      legacyMirrors: new Map(),
+      hostsDir,
+      configPathKnown: false,
+      discardUnpackedLayers: null,
+      configSource: '',
+      assumed,
+    }
+  }
+
+  /** Talos sets use_local_image_pull; elsewhere containerd 2.1 and later pull through the transfer service. */
+  #usualPullMode(): PullMode {
+    const isTalos = this.#config.containerd.hostsDir.startsWith('/etc/cri/')
+    return !isTalos && isAtLeast(this.#version, '2.1.0') ? 'transfer' : 'local'
+  }
+}
+
+function requiredVersion(text: string): Version {
+  const version = parseVersion(text)
+  if (version !== null) return version
+  throw new PullpathError('PP_VERSION_INVALID', `${JSON.stringify(text)} is no version`, {
+    advice: 'write it as 2.1.9',
+  })
+}

@@ -1,0 +1,214 @@
+import { uptime } from 'node:os'
+import type { Config } from '../config/config.ts'
+import type { InputReport } from '../drift/report.ts'
+import { viewOf } from '../hosts/file-view.ts'
+import { treeFingerprint } from '../hosts/fingerprint.ts'
+import type { TreeNode } from '../hosts/tree.ts'
+import type { Intent } from '../intent/intent.ts'
+import { readIntent } from '../intent/read-intent.ts'
+import type { IntentFile } from '../intent/yaml-documents.ts'
+import { parseVersion, type Version } from '../version.ts'
+import { DaemonReader, type DaemonReading } from './daemon-facts.ts'
+import { areSameTrees, type HostsTrees, HostsTreesReader } from './hosts-trees.ts'
+import type { WatchedPart } from './input-watcher.ts'
+import type { InputFailure, InputName, Inputs } from './inputs.ts'
+import { IntentFilesReader, type IntentFilesReading } from './intent-files.ts'
+import { IntentHalf, type IntentHalfReading } from './intent-half.ts'
+
+/** How inputs are read. */
+export interface InputOptions {
+  /** Whether relative paths of intent files are allowed: on a command line, not in a configuration. */
+  relative: boolean
+  /** What an earlier reader of this node knew; see NodeFacts. */
+  spegelLastSeenAt: string | null
+}
+
+const NOTHING: Intent = { talos: null, spegel: null, problems: [], notes: [] }
+const UNREAD: TreeNode = { kind: 'unreadable', code: 'NOT_SEEN', message: 'not read yet' }
+
+/** Reads everything that the configuration names, part by part, and puts an evaluation's inputs together from it. */
+export class InputReader {
+  readonly #config: Config
+  readonly #bootedAt = new Date(Math.round(Date.now() / 1000 - uptime()) * 1000).toISOString()
+  readonly #daemonReader: DaemonReader
+  /** As last read: it says which hosts directories there are, before it is accepted itself. */
+  #rawDaemon: DaemonReading
+  #daemon: DaemonReading
+  #trees: HostsTrees = new Map()
+  #isSpegelThere = false
+  #spegelLastSeenAt: string | null
+  #talos: IntentHalfReading = { intent: null, failure: null }
+  #spegel: IntentHalfReading = { intent: null, failure: null }
+  /** What is read and when it is accepted; `readInputs` and the agent's watcher drive it. */
+  readonly parts: readonly WatchedPart[]
+
+  /** Throws PP_VERSION_INVALID and PP_VERSION_UNSUPPORTED for versions in the configuration. */
+  constructor(config: Config, options: InputOptions) {
+    this.#config = config
+    this.#spegelLastSeenAt = options.spegelLastSeenAt
+    this.#daemonReader = new DaemonReader(config)
+    this.#rawDaemon = this.#daemonReader.read().value
+    this.#daemon = this.#rawDaemon
+    this.parts = [this.#daemonPart(), this.#hostsPart(), ...this.#intentParts(options)]
+  }
+
+  /** The inputs as last accepted. `now`: milliseconds since the epoch. */
+  inputs(now: number): Inputs {
+    const { node, intent, containerd } = this.#config
+    const [talos, spegel] = [this.#talos.intent ?? NOTHING, this.#spegel.intent ?? NOTHING]
+    const hosts = this.#trees.get(containerd.hostsDir) ?? UNREAD
+    const failures = this.#failures(hosts)
+    return {
+      intent: {
+        talos: talos.talos,
+        spegel: spegel.spegel,
+        problems: [...talos.problems, ...spegel.problems],
+        notes: [...talos.notes, ...spegel.notes],
+      },
+      observed: { hosts, view: viewOf(this.#trees) },
+      daemon: this.#daemon.facts,
+      node: {
+        name: node.name,
+        ip: node.ip,
+        now: new Date(now).toISOString(),
+        bootedAt: this.#bootedAt,
+        spegelLastSeenAt: this.#spegelLastSeenAt,
+        inputs: this.#configuredInputs().map((input): InputReport => {
+          const failure = failures.get(input)
+          return { input, up: failure === undefined, message: failure?.message ?? '' }
+        }),
+        imageCache: intent.talos.imageCache,
+      },
+      failures,
+    }
+  }
+
+  #failures(hosts: TreeNode): Map<InputName, InputFailure> {
+    const found: readonly (readonly [InputName, InputFailure | null])[] = [
+      ['hosts', hostsFailure(hosts, this.#config.containerd.hostsDir)],
+      ['containerd', this.#daemon.failure],
+      ['intent_talos', this.#talos.failure],
+      ['intent_spegel', this.#spegel.failure ?? this.#nothingNamed()],
+    ]
+    return new Map(found.flatMap(([input, failure]) => (failure === null ? [] : [[input, failure] as const])))
+  }
+
+  #nothingNamed(): InputFailure | null {
+    const { from, values } = this.#config.intent.spegel
+    if (from === 'none' || values.length > 0) return null
+    return { reason: 'unreadable', message: 'intent.spegel.values names no file' }
+  }
+
+  #configuredInputs(): InputName[] {
+    const { intent, containerd } = this.#config
+    return [
+      'hosts',
+      ...(containerd.configFile === null ? [] : (['containerd'] as const)),
+      ...(intent.talos.patches.length === 0 ? [] : (['intent_talos'] as const)),
+      ...(intent.spegel.from === 'none' ? [] : (['intent_spegel'] as const)),
+    ]
+  }
+
+  #daemonPart(): WatchedPart {
+    return part<DaemonReading>({
+      name: 'containerd',
+      read: () => {
+        const reading = this.#daemonReader.read()
+        this.#rawDaemon = reading.value
+        return reading
+      },
+      isSame: (a, b) => a === b,
+      accept: (reading) => {
+        this.#daemon = reading
+      },
+    })
+  }
+
+  #hostsPart(): WatchedPart {
+    const { host, containerd } = this.#config
+    const reader = new HostsTreesReader(host.root, containerd.hostsDir)
+    return part<HostsTrees>({
+      name: 'hosts',
+      read: () => {
+        const reading = reader.read(this.#rawDaemon.facts.configPath)
+        if (this.#isSpegelThere && areSameTrees(reading.value, this.#trees)) this.#sawSpegel()
+        return reading
+      },
+      isSame: areSameTrees,
+      accept: (trees) => {
+        this.#trees = trees
+        this.#isSpegelThere = treeFingerprint(trees.get(containerd.hostsDir) ?? UNREAD).spegel.files.length > 0
+        if (this.#isSpegelThere) this.#sawSpegel()
+      },
+    })
+  }
+
+  #sawSpegel(): void {
+    this.#spegelLastSeenAt = new Date().toISOString()
+  }
+
+  #intentParts(options: InputOptions): WatchedPart[] {
+    const { talos, spegel } = this.#config.intent
+    const talosVersion = versionOrNull(talos.version)
+    const spegelVersion = versionOrNull(spegel.version)
+    const readTalos = (files: readonly IntentFile[]) => {
+      return readIntent({ talosFiles: files, spegelFiles: [], talosVersion, spegelVersion })
+    }
+    const readSpegel = (files: readonly IntentFile[]) => {
+      return readIntent({ talosFiles: [], spegelFiles: files, talosVersion, spegelVersion })
+    }
+    const takeTalos = (reading: IntentHalfReading) => {
+      this.#talos = reading
+    }
+    const takeSpegel = (reading: IntentHalfReading) => {
+      this.#spegel = reading
+    }
+    const values = spegel.from === 'none' ? [] : spegel.values
+    return [
+      intentPart('intent_talos', new IntentFilesReader(talos.patches, options), new IntentHalf(readTalos), takeTalos),
+      intentPart('intent_spegel', new IntentFilesReader(values, options), new IntentHalf(readSpegel), takeSpegel),
+    ]
+  }
+}
+
+function intentPart(
+  name: InputName,
+  files: IntentFilesReader,
+  half: IntentHalf,
+  take: (reading: IntentHalfReading) => void,
+): WatchedPart {
+  return part<IntentFilesReading>({
+    name,
+    read: () => {
+      const value = files.read()
+      return { value, directories: value.directories }
+    },
+    isSame: (a, b) => a === b,
+    accept: (reading) => take(half.take(reading)),
+  })
+}
+
+/** Parts of different types stand in one list: each only ever meets its own readings. */
+function part<T>(typed: {
+  name: string
+  read(): { value: T; directories: readonly string[] }
+  isSame(a: T, b: T): boolean
+  accept(value: T): void
+}): WatchedPart {
+  return {
+    name: typed.name,
+    read: () => typed.read(),
+    isSame: (a, b) => typed.isSame(a as T, b as T),
+    accept: (value) => typed.accept(value as T),
+  }
+}
+
+function hostsFailure(hosts: TreeNode, hostsDir: string): InputFailure | null {
+  if (hosts.kind === 'directory') return null
+  const what = hosts.kind === 'file' ? 'is a file, not a directory' : hosts.message
+  return { reason: 'unreadable', message: `${hostsDir}: ${what}` }
+}
+
+function versionOrNull(text: string | null): Version | null {
+  return text === null ? null : parseVersion(text)
+}

@@ -1,0 +1,46 @@
+import { PullpathError } from '../errors.ts'
+import type { Intent } from '../intent/intent.ts'
+import type { IntentFile } from '../intent/yaml-documents.ts'
+import type { InputFailure } from './inputs.ts'
+import type { IntentFilesReading } from './intent-files.ts'
+
+/** What one half of the intent, Talos' or Spegel's, gives now. */
+export interface IntentHalfReading {
+  /** null: it was never readable. */
+  intent: Intent | null
+  failure: InputFailure | null
+}
+
+/**
+ * Parses one half of the intent when its files change. A half that cannot be read stays what it last was: a bad
+ * commit must not look as if nothing were declared. It is down all the same, and says why.
+ */
+export class IntentHalf {
+  readonly #parse: (files: readonly IntentFile[]) => Intent
+  #files: IntentFilesReading | null = null
+  #reading: IntentHalfReading = { intent: null, failure: null }
+
+  constructor(parse: (files: readonly IntentFile[]) => Intent) {
+    this.#parse = parse
+  }
+
+  take(files: IntentFilesReading): IntentHalfReading {
+    if (files === this.#files) return this.#reading
+    this.#files = files
+    this.#reading = this.#read(files)
+    return this.#reading
+  }
+
+  #read(files: IntentFilesReading): IntentHalfReading {
+    const { intent } = this.#reading
+    if (files.failures.length > 0) {
+      return { intent, failure: { reason: 'unreadable', message: files.failures.join('; ') } }
+    }
+    try {
+      return { intent: this.#parse(files.files), failure: null }
+    } catch (error) {
+      if (!(error instanceof PullpathError)) throw error
+      return { intent, failure: { reason: 'invalid', message: error.toLine() } }
+    }
+  }
+}
