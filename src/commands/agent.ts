@@ -1,4 +1,3 @@
-import { startAgent } from '../agent.ts'
 import { DEFAULT_CONFIG_FILE } from '../config/load-config.ts'
 import type { Command } from './command.ts'
 import { CONFIG_OPTION } from './settings.ts'
@@ -15,6 +14,8 @@ exit codes:
   2  it could not start: the configuration is wrong, or the port is taken`,
 
   async run(context, given) {
+    // Loaded here, so that the other commands need not wait for a server that they never start.
+    const { startAgent } = await import('../agent.ts')
     const running = await startAgent({ configFile: given.text('config') ?? DEFAULT_CONFIG_FILE })
     context.onReload(() => void running.reload())
     await new Promise<void>((resolve) => {

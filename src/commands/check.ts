@@ -5,9 +5,9 @@ import { renderBriefLine } from '../render/brief-line.ts'
 import { renderReportText } from '../render/report-text.ts'
 import { readInputs } from '../watch/read-inputs.ts'
 import type { Command } from './command.ts'
-import { evaluateIntent } from './evaluate-intent.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { usage } from './parse-arguments.ts'
+import { reportOfIntent } from './report-of-intent.ts'
 import { CONFIG_OPTION, DOCUMENTATION_IP, INTENT_OPTIONS, NODE_OPTIONS, settingsOf } from './settings.ts'
 import { withTreeFrom } from './tree-from.ts'
 
@@ -40,11 +40,11 @@ examples:
     if (given.has('json') && given.has('brief')) throw usage(check, '--json and --brief exclude each other')
     const intentOnly = given.has('intent-only')
     const settings = await settingsOf(check, given, context, { intent: true, nodeIp: !intentOnly })
-    const inputs = await readInputs(settings.config, { settle: !intentOnly, relative: true })
+    const inputs = await readInputs(settings.config)
     const { intent, daemon, node } = inputs
     let report: NodeReport
     if (intentOnly) {
-      report = evaluateIntent(intent, daemon, node).report
+      report = reportOfIntent(intent, daemon, node).report
       if (settings.nodeIpAssumed) {
         const note = `--node-ip was not given: ${DOCUMENTATION_IP}, an address for documentation, stands for the node's.`
         report = { ...report, notes: [...report.notes, note] }

@@ -3,7 +3,7 @@ import { PullpathError } from '../errors.ts'
 import { paint } from '../render/render-options.ts'
 import type { Arguments, Command, CommandContext } from './command.ts'
 import { REGISTRY } from './demo/declared.ts'
-import { type DemoSite, openDemoSite } from './demo/demo-site.ts'
+import type { DemoSite } from './demo/demo-site.ts'
 import { playScenario } from './demo/play-scenario.ts'
 import { SCENARIOS, type Scenario } from './demo/scenarios.ts'
 import { usage } from './parse-arguments.ts'
@@ -32,7 +32,10 @@ exit codes:
 
   async run(context, given) {
     const scenario = scenarioOf(given)
-    const site = await openDemoSite(portOf(given))
+    const port = portOf(given)
+    // Loaded here, so that the other commands need not wait for a server that they never start.
+    const { openDemoSite } = await import('./demo/demo-site.ts')
+    const site = await openDemoSite(port)
     try {
       context.write(await introduction(site, context))
       const seen = scenario === null || (await playScenario(scenario, site, context))

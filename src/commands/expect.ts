@@ -7,8 +7,8 @@ import { type ExpectedFile, renderExpectedFiles } from '../render/expected-files
 import { bySeverity, renderFinding } from '../render/finding-text.ts'
 import { readInputs } from '../watch/read-inputs.ts'
 import type { Command } from './command.ts'
-import { evaluateIntent } from './evaluate-intent.ts'
 import { usage } from './parse-arguments.ts'
+import { reportOfIntent } from './report-of-intent.ts'
 import { CONFIG_OPTION, INTENT_OPTIONS, settingsOf } from './settings.ts'
 import { writeTree } from './write-tree.ts'
 
@@ -36,9 +36,9 @@ example:
     const out = given.text('out')
     if (given.has('json') && out !== null) throw usage(expect, '--json and --out exclude each other')
     const { config } = await settingsOf(expect, given, context, { intent: true, nodeIp: true })
-    const { intent, daemon, node } = await readInputs(config, { settle: false, relative: true })
-    const { report, expected } = evaluateIntent(intent, daemon, node)
-    const conflicts = bySeverity(report.findings.filter((it) => it.kind === 'conflict'))
+    const { intent, daemon, node } = await readInputs(config)
+    const { report, expected } = reportOfIntent(intent, daemon, node)
+    const conflicts = bySeverity(report.findings)
     if (given.has('json')) {
       context.write(`${JSON.stringify({ files: filesOf(expected), conflicts }, null, 2)}\n`)
     } else if (out !== null) {

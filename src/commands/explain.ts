@@ -39,7 +39,7 @@ examples:
     const typed = given.text('hosts-dir')
     const hostsDir = typed === null ? null : resolve(typed)
     config.containerd.hostsDir = hostsDir ?? config.containerd.hostsDir
-    const read = await readInputs(config, { settle: true, relative: true })
+    const read = await readInputs(config)
     const { intent, observed, daemon, node } =
       hostsDir === null ? read : await withTreeFrom(hostsDir, placeOf(hostsDir, read.daemon), read)
     const explanation = explainImage(image, daemon, observed.view, peerSignature(intent.spegel, node.ip))

@@ -70,6 +70,7 @@ function describe(endpoint: EndpointReport): string {
     'hosts.toml': 'a [host] table of hosts.toml',
     server: 'the server line of hosts.toml',
     default: "containerd's own default",
+    mirrors: "the deprecated mirrors of containerd's configuration",
   }[endpoint.declaredIn]
   return `${role}, from ${place}`
 }

@@ -60,7 +60,7 @@ function isSeriesOf(line: string, reason: string): boolean {
 
 async function findings(site: DemoSite): Promise<Finding[]> {
   const response = await fetch(`${site.agentUrl()}/api/v1/findings?registry=${REGISTRY}`)
-  return ((await response.json()) as { findings: Finding[] }).findings
+  return (await response.json()) as Finding[]
 }
 
 function tell(context: CommandContext, start: string, text: string): void {
