@@ -16,23 +16,22 @@ interface Edit {
  * of URLs become `***`. A text that is no TOML is shown only in lines that can hold no secret. Never throws.
  */
 export function redactHostsFile(text: string): string {
-  const program = parsed(text)
-  if (program === null) return redactLines(text)
-  const edits = program.comments.map((it): Edit => edit(it.range, `# ${HIDDEN}`))
-  for (const node of program.body[0].body) {
-    if (node.type === 'TOMLKeyValue') redactPair(node, [], edits)
-    else {
-      redactKey(node.key, edits)
-      const path = node.key.keys.map(nameOf)
-      for (const pair of node.body) redactPair(pair, path, edits)
-    }
-  }
-  return applied(text, edits)
+  return redactDocument(text) ?? redactLines(text)
 }
 
-function parsed(text: string): AST.TOMLProgram | null {
+function redactDocument(text: string): string | null {
   try {
-    return parseTOML(text)
+    const program = parseTOML(text)
+    const edits = program.comments.map((it): Edit => edit(it.range, `# ${HIDDEN}`))
+    for (const node of program.body[0].body) {
+      if (node.type === 'TOMLKeyValue') redactPair(node, [], edits)
+      else {
+        redactKey(node.key, edits)
+        const path = node.key.keys.map(nameOf)
+        for (const pair of node.body) redactPair(pair, path, edits)
+      }
+    }
+    return applied(text, edits)
   } catch {
     // Not TOML, or nested too deeply: the line-based way needs no structure.
     return null
@@ -100,7 +99,7 @@ function applied(text: string, edits: readonly Edit[]): string {
 
 // A quoted text without user, query and escapes.
 const PLAIN = String.raw`(?:'[^'@?]*'|"[^"@?\\]*")`
-const PLAIN_LIST = String.raw`\[\s*(?:${PLAIN}\s*,?\s*)*\]`
+const PLAIN_LIST = String.raw`\[\s*(?:${PLAIN}\s*(?:,\s*)?)*\]`
 const HOST_LINE = new RegExp(String.raw`^\s*\[\s*host\s*(?:\.\s*(?:${PLAIN}|[\w-]+)\s*)?\]\s*$`)
 const OTHER_TABLE_LINE = new RegExp(String.raw`^\s*\[\s*host\s*\.\s*(?:${PLAIN}|[\w-]+)\s*\.\s*header\s*\]\s*$`)
 const SETTING_LINE = new RegExp(
