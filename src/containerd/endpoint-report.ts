@@ -1,4 +1,4 @@
-import type { DeclaredIn } from './pull-path.ts'
+import type { DeclaredIn, Endpoint } from './pull-path.ts'
 
 /** What an endpoint is to the registry: a Spegel target, the registry itself, or anything else. */
 export type Role = 'peer' | 'origin' | 'mirror'
@@ -19,4 +19,25 @@ export interface EndpointReport {
   ca: string[]
   client: boolean
   headerNames: string[]
+}
+
+/** An endpoint as it is shown. The wildcard's default upstream is whatever registry is asked for. */
+export function endpointReport(endpoint: Endpoint & { role: Role }, registry: string): EndpointReport {
+  const isAnyUpstream = registry === '_default' && endpoint.declaredIn === 'default'
+  return {
+    url: isAnyUpstream ? endpoint.url.replace('_default', '<registry>') : endpoint.url,
+    declaredIn: endpoint.declaredIn,
+    role: endpoint.role,
+    resolve: endpoint.resolve,
+    fetch: endpoint.fetch,
+    namespaceParam: endpoint.namespaceParam,
+    httpsFirst: endpoint.httpsFirst,
+    capabilities: [...endpoint.capabilities],
+    overridePath: endpoint.overridePath,
+    skipVerify: endpoint.skipVerify,
+    dialTimeout: endpoint.dialTimeout,
+    ca: [...endpoint.ca],
+    client: endpoint.client,
+    headerNames: [...endpoint.headerNames],
+  }
 }

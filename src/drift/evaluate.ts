@@ -1,8 +1,32 @@
 import type { DaemonProfile } from '../containerd/pull-path.ts'
 import type { FileView } from '../hosts/file-view.ts'
-import type { TreeNode } from '../hosts/tree.ts'
+import { writerOf } from '../hosts/fingerprint.ts'
+import { hostDirectory } from '../hosts/host-directory.ts'
+import { nodeAt, type TreeNode } from '../hosts/tree.ts'
 import type { Intent } from '../intent/intent.ts'
-import type { InputReport, NodeReport } from './report.ts'
+import { type Attribution, attributionOf } from './cause.ts'
+import { conflictOf } from './conflict-findings.ts'
+import { type DeclaredRegistry, declaredRegistries } from './declared-registries.ts'
+import { driftOf } from './drift-findings.ts'
+import { isEffective } from './effective.ts'
+import { type FindingDraft, makeFinding, withDistinctIds } from './finding.ts'
+import { layersDeclaredDiscarded, nodeFindings } from './node-findings.ts'
+import { type ExpectedState, expectedState, ratedPath } from './node-paths.ts'
+import type { RatedPath } from './path-comparison.ts'
+import { pathReport } from './path-report.ts'
+import { peersNeverServe } from './peers-never-serve.ts'
+import { problemFindings, wrongHostsDirectory } from './problem-findings.ts'
+import { type Remedies, remediesFor } from './remedy.ts'
+import type {
+  Evidence,
+  Finding,
+  InputReport,
+  NodeReport,
+  PathReport,
+  RegistryIntent,
+  RegistryReport,
+} from './report.ts'
+import { targetUrls } from './spegel-targets.ts'
 
 /** What is on the node: the hosts tree, and what else of its file system was read. */
 export interface ObservedTree {
@@ -42,9 +66,148 @@ export interface NodeFacts {
 }
 
 /** The heart: what containerd on this node will do, where that is not what was declared, why, and what to run. */
-export declare function evaluate(
+export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonFacts, node: NodeFacts): NodeReport {
+  const remedies = remediesFor(intent, node)
+  const state = expectedState(intent, daemon, node)
+  const attribution = attributionOf(observed.hosts, daemon.hostsDir, node, remedies)
+  const isVisible = observed.hosts.kind === 'directory'
+  const isTrusted = isVisible && !node.inputs.some((it) => !it.up && DECISIVE.has(it.input))
+  const context = { state, imageCache: node.imageCache, attribution }
+  const drifts: FindingDraft[] = []
+  const unseen: Evidence[] = []
+  const registries: Omit<RegistryReport, 'findings'>[] = []
+
+  for (const declared of declaredRegistries(intent)) {
+    const { registry } = declared
+    const path = ratedPath(registry, daemon, observed.view, intent, node.ip)
+    const isSeen = isVisible && path.error?.code !== 'NOT_SEEN'
+    if (isVisible && !isSeen) unseen.push(unseenEvidence(path, daemon))
+    const found = isSeen ? driftOf(declared, path, context) : []
+    const works = isEffective(declared, state.declaredPathOf(registry), path, intent.spegel, node.ip)
+    drifts.push(...found)
+    registries.push({
+      registry,
+      declaredBy: declaredBy(declared),
+      effective: isSeen && (isTrusted || !works) ? works : null,
+      inSync: isSeen && (isTrusted || found.length > 0) ? found.length === 0 : null,
+      intent: registryIntent(declared, intent, node),
+      expected: expectedReport(state, registry, daemon),
+      observed: isVisible ? observedReport(path, attribution) : null,
+    })
+  }
+  for (const registry of undeclaredRegistries(observed.hosts, registries)) {
+    registries.push({
+      registry,
+      declaredBy: [],
+      effective: null,
+      inSync: null,
+      intent: { talos: null, spegel: null },
+      expected: null,
+      observed: observedReport(ratedPath(registry, daemon, observed.view, intent, node.ip), attribution),
+    })
+  }
+  const ofNode = nodeFindings(intent, daemon, node, unseen)
+  const drafts = [...drifts, ...ofNode, ...conflictDrafts(intent, state, daemon, node, remedies)]
+  const findings = withDistinctIds(drafts.map((it) => makeFinding(it, node.now)))
+  return {
+    node: { name: node.name, ip: node.ip },
+    evaluatedAt: node.now,
+    containerd: {
+      version: daemon.version.text,
+      pullMode: daemon.pullMode,
+      configPath: daemon.configPath,
+      hostsDir: daemon.hostsDir,
+      assumed: [...daemon.assumed],
+    },
+    spegel: intent.spegel && { version: intent.spegel.version.text, assumed: intent.spegel.versionAssumed },
+    talos: intent.talos && { version: intent.talos.version.text },
+    inputs: [...node.inputs],
+    registries: registries.map((it) => ({ ...it, findings: idsOf(findings, it.registry) })),
+    findings,
+    notes: notesOf(intent, state),
+  }
+}
+
+/** What the intent alone shows: whether what Git asks for can work on this node. No tree is needed. */
+export function evaluateIntent(intent: Intent, daemon: DaemonFacts, node: NodeFacts): Finding[] {
+  const state = expectedState(intent, daemon, node)
+  const drafts = conflictDrafts(intent, state, daemon, node, remediesFor(intent, node))
+  return withDistinctIds(drafts.map((it) => makeFinding(it, node.now)))
+}
+
+/** Without these nothing can be said to be in sync. */
+const DECISIVE: ReadonlySet<InputReport['input']> = new Set(['hosts', 'containerd', 'intent_talos', 'intent_spegel'])
+
+function conflictDrafts(
   intent: Intent,
-  observed: ObservedTree,
+  state: ExpectedState,
   daemon: DaemonFacts,
   node: NodeFacts,
-): NodeReport
+  remedies: Remedies,
+): FindingDraft[] {
+  const { spegel } = intent
+  const ofRegistries = declaredRegistries(intent).flatMap((declared) => [
+    conflictOf(declared, { intent, node, state, remedies }),
+    spegel === null ? null : peersNeverServe(declared, spegel, remedies),
+  ])
+  const ofNode = [wrongHostsDirectory(intent, daemon.hostsDir, remedies), layersDeclaredDiscarded(intent, remedies)]
+  return [
+    ...ofRegistries.filter((it) => it !== null),
+    ...problemFindings(intent),
+    ...ofNode.filter((it) => it !== null),
+  ]
+}
+
+function idsOf(findings: readonly Finding[], registry: string): string[] {
+  return findings.filter((it) => it.registry === registry).map((it) => it.id)
+}
+
+function declaredBy(declared: DeclaredRegistry): ('talos' | 'spegel')[] {
+  const by: ('talos' | 'spegel')[] = []
+  if (declared.talosMirror !== null || declared.talosTls !== null) by.push('talos')
+  if (declared.spegel !== null) by.push('spegel')
+  return by
+}
+
+function registryIntent(declared: DeclaredRegistry, intent: Intent, node: NodeFacts): RegistryIntent {
+  const { talosMirror, talosTls, spegel } = declared
+  const mirror = talosMirror ?? (talosTls && { endpoints: [], skipFallback: false, source: talosTls.source })
+  return {
+    talos: mirror && {
+      endpoints: mirror.endpoints.map(({ url, overridePath }) => ({ url, overridePath })),
+      skipFallback: mirror.skipFallback,
+      source: mirror.source,
+    },
+    spegel: spegel && { url: spegel.url, targets: targetUrls(intent.spegel, node.ip), source: spegel.source },
+  }
+}
+
+function expectedReport(state: ExpectedState, registry: string, daemon: DaemonFacts): PathReport {
+  const path = state.pathOf(registry)
+  const relative = path.file?.slice(daemon.hostsDir.length + 1) ?? ''
+  const file = path.file === null ? undefined : nodeAt(state.tree, relative)
+  return pathReport(path, file?.kind === 'file' ? file : null, state.writers.get(relative) ?? 'unknown')
+}
+
+function observedReport(path: RatedPath, attribution: Attribution): PathReport {
+  const file = path.file === null ? null : attribution.fileAt(path.file)
+  return pathReport(path, file, file === null ? 'unknown' : writerOf(file))
+}
+
+/** Directories of registries that nobody declared: reported, never alarmed. */
+function undeclaredRegistries(tree: TreeNode, declared: readonly { registry: string }[]): string[] {
+  if (tree.kind !== 'directory') return []
+  const known = new Set(
+    declared.flatMap(({ registry }) => [registry, registry === '_default' ? '_default' : hostDirectory(registry)]),
+  )
+  const names = [...tree.entries.keys()].filter((name) => name !== '_backup' && !known.has(name))
+  return names.map((name) => name.replace(/^(.+)_(\d+)_$/, '$1:$2')).sort()
+}
+
+function unseenEvidence(path: RatedPath, daemon: DaemonFacts): Evidence {
+  return { text: path.error?.message ?? '', source: path.directory ?? daemon.hostsDir, time: null }
+}
+
+function notesOf(intent: Intent, state: ExpectedState): string[] {
+  return [...intent.notes.map((it) => it.message), ...state.failures]
+}

@@ -1,5 +1,6 @@
 import type { EndpointReport } from '../containerd/endpoint-report.ts'
 import type { PathError, PathNote, PullMode } from '../containerd/pull-path.ts'
+import type { Writer } from '../hosts/fingerprint.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { Reason } from './reasons.ts'
 
@@ -86,9 +87,6 @@ export interface FileReport {
   modifiedAt: string | null
   used: boolean
 }
-
-/** Who wrote a file, by its fingerprint. */
-export type Writer = 'talos' | 'spegel' | 'unknown'
 
 /** What one input of the agent gave. */
 export interface InputReport {

@@ -1,4 +1,4 @@
-import type { Writer } from '../drift/report.ts'
+import type { Writer } from '../hosts/fingerprint.ts'
 import { paint, type RenderOptions } from './render-options.ts'
 
 /** One file that Talos or Spegel writes, as `expect --json` shows it. */

@@ -1,0 +1,308 @@
+import { type TreeFingerprint, treeFingerprint, writerOf } from '../hosts/fingerprint.ts'
+import { hostDirectory } from '../hosts/host-directory.ts'
+import { type FileNode, nodeAt, type TreeNode } from '../hosts/tree.ts'
+import type { DeclaredRegistry } from './declared-registries.ts'
+import type { NodeFacts } from './evaluate.ts'
+import type { RatedPath } from './path-comparison.ts'
+import type { Reason } from './reasons.ts'
+import type { Remedies } from './remedy.ts'
+import type { Evidence, Finding, Remedy } from './report.ts'
+
+/** What the tree and the node tell about who wrote what and when. */
+export interface Attribution {
+  node: NodeFacts
+  remedies: Remedies
+  hostsDir: string
+  traces: TreeFingerprint
+  /** Whether `_backup` holds a hosts.toml of this registry. */
+  isInBackup(registry: string): boolean
+  /** The file at an absolute path, if it is one of the tree. */
+  fileAt(path: string): FileNode | null
+}
+
+export function attributionOf(tree: TreeNode, hostsDir: string, node: NodeFacts, remedies: Remedies): Attribution {
+  return {
+    node,
+    remedies,
+    hostsDir,
+    traces: treeFingerprint(tree),
+    isInBackup: (registry) =>
+      [registry, hostDirectory(registry === '_default' ? '*' : registry)].some(
+        (name) => nodeAt(tree, `_backup/${name}/hosts.toml`)?.kind === 'file',
+      ),
+    fileAt: (path) => {
+      const file = path.startsWith(`${hostsDir}/`) ? nodeAt(tree, path.slice(hostsDir.length)) : undefined
+      return file?.kind === 'file' ? file : null
+    },
+  }
+}
+
+/** Milliseconds since the epoch as ISO 8601; null where there is no time. */
+export function isoTime(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : new Date(milliseconds).toISOString()
+}
+
+type Explained = { cause: Finding['cause']; evidence: Evidence[]; remedy: Remedy[] }
+
+/** Who changed it, how sure that is, on what evidence, and the commands that follow from that cause. */
+export function causeOfDrift(
+  reason: Reason,
+  declared: DeclaredRegistry,
+  observed: RatedPath,
+  it: Attribution,
+): Explained {
+  const explained = CAUSES[reason]?.(declared, observed, it) ?? byWriter(declared, observed, it)
+  return { ...explained, evidence: [...explained.evidence, ...fileEvidence(declared, observed, it)] }
+}
+
+const CAUSES: Partial<Record<Reason, (declared: DeclaredRegistry, observed: RatedPath, it: Attribution) => Explained>> =
+  {
+    'peer-mirror-missing': peersMissing,
+    'mirror-missing': entryMissing,
+    'mirror-shadowed': shadowed,
+    'peer-target-stale': targetStale,
+    'hosts-file-invalid': fileInvalid,
+  }
+
+/** Talos removes every directory that it did not write, `_backup` included, and always in one go (talos.md 4.1). */
+function peersMissing(declared: DeclaredRegistry, observed: RatedPath, it: Attribution): Explained {
+  if (it.traces.backup === null && it.traces.spegel.files.length === 0) return peersGone(it)
+  const file = observed.file === null ? null : it.fileAt(observed.file)
+  if (file === null) return notListed(declared, it)
+  const writer = writerOf(file)
+  const spegel = isoTime(it.traces.spegel.newest)
+  const form = writer === 'talos' ? "has Talos' form" : "has none of Spegel's entries"
+  const text = `${observed.file} ${form} and was written${at(isoTime(file.modifiedAt))}${spegel === null ? '' : `; Spegel's init container wrote the others at ${spegel}`}`
+  const remedy = [it.remedies.recreateSpegelPod()]
+  return { cause: { actor: writer, text, confidence: 'likely' }, evidence: backupEvidence(it), remedy }
+}
+
+/** Nothing of Spegel is left in the tree: wiped by Talos, not there yet after a boot, or never run. */
+function peersGone(it: Attribution): Explained {
+  const remedy = [it.remedies.recreateSpegelPod()]
+  const wipe = 'a change of any mirror, auth or TLS entry makes Talos remove everything in the tree that is not its own'
+  const written = at(isoTime(it.traces.talos.newest))
+  const { bootedAt, spegelLastSeenAt: seen } = it.node
+  if (seen !== null && !isBefore(seen, bootedAt)) {
+    const text = `Talos rewrote the tree${written}, after Spegel's entries had last been seen at ${seen}: ${wipe}`
+    return {
+      cause: { actor: 'talos', text, confidence: 'proven' },
+      evidence: [seenEvidence(it, seen), noBackup(it)],
+      remedy,
+    }
+  }
+  const [kept] = it.traces.talosOverSpegel
+  if (kept !== undefined) {
+    const text = `Talos rewrote the tree${written}, over Spegel's files: ${wipe}`
+    const evidence = {
+      text: "Talos' text in a file that has Spegel's mode 0644: Spegel had made it",
+      source: `${it.hostsDir}/${kept}`,
+      time: null,
+    }
+    return { cause: { actor: 'talos', text, confidence: 'proven' }, evidence: [evidence, noBackup(it)], remedy }
+  }
+  if (bootedAt !== null && isBefore(isoTime(it.traces.talos.newest), afterMinutes(bootedAt, 10))) {
+    const text = `The node booted at ${bootedAt} and Talos wrote its tree${written}; Spegel's init container has not run since`
+    const evidence = [{ text: 'the node booted', source: 'uptime', time: bootedAt }, noBackup(it)]
+    return {
+      cause: { actor: 'node', text, confidence: 'likely' },
+      evidence,
+      remedy: [it.remedies.showSpegelPod(), ...remedy],
+    }
+  }
+  const text = `Nothing of Spegel is in the tree, not even _backup: either Talos rewrote it${written} (${wipe}), or Spegel's init container has never run on this node`
+  return { cause: { actor: 'talos', text, confidence: 'likely' }, evidence: [noBackup(it)], remedy }
+}
+
+/** The Spegel that ran last did not have the registry in its list. */
+function notListed(declared: DeclaredRegistry, it: Attribution): Explained {
+  const text = `Spegel's init container ran${at(backupMadeAt(it))} with other settings than Git has now: it wrote no entry for ${declared.registry}`
+  return {
+    cause: { actor: 'spegel', text, confidence: 'likely' },
+    evidence: backupEvidence(it),
+    remedy: it.remedies.applySpegel(),
+  }
+}
+
+function entryMissing(declared: DeclaredRegistry, observed: RatedPath, it: Attribution): Explained {
+  if (observed.directory !== null) return entryEmptied(declared, observed.directory, it)
+  if (it.isInBackup(declared.registry)) {
+    const text = `Spegel's init container moved Talos' entry for ${declared.registry} into _backup${at(backupMadeAt(it))} and wrote none of its own`
+    return {
+      cause: { actor: 'spegel', text, confidence: 'proven' },
+      evidence: backupEvidence(it),
+      remedy: it.remedies.applySpegel(),
+    }
+  }
+  if (declared.talosMirror === null && declared.talosTls === null) return notWrittenBySpegel(declared, it)
+  const text = `Talos has no entry for ${declared.registry} on this node: the patch in Git was not applied here, is staged, or is not referenced`
+  return {
+    cause: { actor: 'git', text, confidence: 'likely' },
+    evidence: [
+      {
+        text: `neither ${it.hostsDir} nor its _backup holds an entry for ${declared.registry}`,
+        source: it.hostsDir,
+        time: null,
+      },
+    ],
+    remedy: it.remedies.applyTalos(
+      'brings the declared mirrors to this node; an unchanged configuration rewrites nothing, so reboot the node (talosctl reboot) if Talos already has them',
+    ),
+  }
+}
+
+/** Both writers truncate a file before they fill it, and make a directory before they write into it. */
+function entryEmptied(declared: DeclaredRegistry, directory: string, it: Attribution): Explained {
+  const text = `${directory} is there without a hosts.toml that says anything: a writer was interrupted, or somebody emptied it`
+  const mend =
+    declared.spegel === null
+      ? it.remedies.applyTalos(
+          'writes the tree anew where the configuration changed; an unchanged one rewrites nothing, so else reboot the node',
+        )
+      : [it.remedies.recreateSpegelPod()]
+  return { cause: { actor: 'unknown', text, confidence: 'unknown' }, evidence: backupEvidence(it), remedy: mend }
+}
+
+function notWrittenBySpegel(declared: DeclaredRegistry, it: Attribution): Explained {
+  if (it.traces.backup !== null) return notListed(declared, it)
+  const text = `Spegel's init container has not written its entry for ${declared.registry}: there is no _backup in the tree`
+  return {
+    cause: { actor: 'spegel', text, confidence: 'likely' },
+    evidence: [noBackup(it)],
+    remedy: [it.remedies.recreateSpegelPod()],
+  }
+}
+
+/** Spegel's init container clears every entry but `_backup` before it writes: a second directory cannot be its own. */
+function shadowed(declared: DeclaredRegistry, observed: RatedPath, it: Attribution): Explained {
+  const text = `${observed.directory ?? it.hostsDir} is chosen first for ${declared.registry}; neither Talos nor Spegel leaves two forms, or an empty directory, beside its own`
+  return {
+    cause: { actor: 'unknown', text, confidence: 'unknown' },
+    evidence: backupEvidence(it),
+    remedy: [it.remedies.recreateSpegelPod()],
+  }
+}
+
+function targetStale(_declared: DeclaredRegistry, observed: RatedPath, it: Attribution): Explained {
+  const file = observed.file === null ? null : it.fileAt(observed.file)
+  const text = `Spegel wrote this node's address into its entries${at(isoTime(file?.modifiedAt ?? null))}; the node has ${it.node.ip} now`
+  return {
+    cause: { actor: 'spegel', text, confidence: 'likely' },
+    evidence: backupEvidence(it),
+    remedy: [it.remedies.recreateSpegelPod()],
+  }
+}
+
+function fileInvalid(declared: DeclaredRegistry, observed: RatedPath, it: Attribution): Explained {
+  const file = observed.file === null ? null : it.fileAt(observed.file)
+  const writer = file === null ? 'unknown' : writerOf(file)
+  const name = { talos: 'Talos', spegel: 'Spegel', unknown: 'neither Talos nor Spegel' }[writer]
+  const text = `${observed.file ?? observed.directory ?? it.hostsDir} was last written${at(isoTime(file?.modifiedAt ?? null))} in the form of ${name}`
+  const show = observed.file === null ? [] : [it.remedies.showFile(observed.file)]
+  const mend =
+    declared.spegel === null
+      ? it.remedies.applyTalos(
+          'writes the tree anew where the configuration changed; an unchanged one rewrites nothing, so else reboot the node',
+        )
+      : [it.remedies.recreateSpegelPod()]
+  return {
+    cause: { actor: writer, text, confidence: writer === 'unknown' ? 'unknown' : 'likely' },
+    evidence: [],
+    remedy: [...show, ...mend],
+  }
+}
+
+/** Where the reason tells no more: whoever wrote the file that decides must write it again. */
+function byWriter(declared: DeclaredRegistry, observed: RatedPath, it: Attribution): Explained {
+  const file = observed.file === null ? null : it.fileAt(observed.file)
+  const writer = file === null ? 'unknown' : writerOf(file)
+  const written = at(isoTime(file?.modifiedAt ?? null))
+  const where = observed.file ?? it.hostsDir
+  if (writer === 'spegel') {
+    const text = `Spegel's init container wrote ${where}${written}, with other settings than Git has now, or over another Talos configuration`
+    return {
+      cause: { actor: 'spegel', text, confidence: 'likely' },
+      evidence: backupEvidence(it),
+      remedy: it.remedies.applySpegel(),
+    }
+  }
+  if (writer === 'talos') {
+    const text = `Talos wrote ${where}${written}, from another configuration than Git has now`
+    return {
+      cause: { actor: 'talos', text, confidence: 'likely' },
+      evidence: [],
+      remedy: it.remedies.applyTalos('brings what Git declares to this node'),
+    }
+  }
+  const text = `${where} has neither Talos' form nor Spegel's`
+  const remedy =
+    declared.spegel === null
+      ? it.remedies.applyTalos('brings what Git declares to this node')
+      : [it.remedies.recreateSpegelPod()]
+  return { cause: { actor: 'unknown', text, confidence: 'unknown' }, evidence: backupEvidence(it), remedy }
+}
+
+function fileEvidence(declared: DeclaredRegistry, observed: RatedPath, it: Attribution): Evidence[] {
+  const evidence: Evidence[] = []
+  const file = observed.file === null ? null : it.fileAt(observed.file)
+  if (observed.file !== null && file !== null) {
+    const mode = file.mode === null ? '' : `, mode ${(file.mode & 0o777).toString(8).padStart(4, '0')}`
+    evidence.push({
+      text: `written in the form of ${writerOf(file)}${mode}`,
+      source: observed.file,
+      time: isoTime(file.modifiedAt),
+    })
+  } else {
+    const text =
+      observed.directory === null ? `no directory for ${declared.registry}` : 'a directory without hosts.toml'
+    evidence.push({ text, source: observed.directory ?? it.hostsDir, time: null })
+  }
+  if (it.isInBackup(declared.registry)) {
+    evidence.push({
+      text: "Talos' entry is in _backup, where containerd does not look",
+      source: `${it.hostsDir}/_backup`,
+      time: null,
+    })
+  }
+  return evidence
+}
+
+function backupEvidence(it: Attribution): Evidence[] {
+  return it.traces.backup !== null
+    ? [
+        {
+          text: "Spegel's init container has run: _backup is there",
+          source: `${it.hostsDir}/_backup`,
+          time: backupMadeAt(it),
+        },
+      ]
+    : []
+}
+
+function backupMadeAt(it: Attribution): string | null {
+  return isoTime(it.traces.backup?.modifiedAt ?? null)
+}
+
+function noBackup(it: Attribution): Evidence {
+  return {
+    text: 'no _backup directory: Spegel has not run since Talos wrote the tree',
+    source: it.hostsDir,
+    time: null,
+  }
+}
+
+function seenEvidence(it: Attribution, time: string): Evidence {
+  return { text: "this agent last saw Spegel's entries", source: it.hostsDir, time }
+}
+
+function at(time: string | null | undefined): string {
+  return time ? ` at ${time}` : ''
+}
+
+function isBefore(time: string | null, bound: string | null): boolean {
+  return time !== null && bound !== null && Date.parse(time) < Date.parse(bound)
+}
+
+function afterMinutes(time: string, minutes: number): string {
+  return new Date(Date.parse(time) + minutes * 60_000).toISOString()
+}

@@ -1,0 +1,89 @@
+import { peerSignature, roleOf } from '../containerd/endpoint-role.ts'
+import type { DaemonProfile } from '../containerd/pull-path.ts'
+import { pullPathOf } from '../containerd/pull-path-of.ts'
+import { expectedTree } from '../hosts/expected-tree.ts'
+import { type FileView, viewOf } from '../hosts/file-view.ts'
+import type { Writer } from '../hosts/fingerprint.ts'
+import { writeTalosTree } from '../hosts/talos-writer.ts'
+import type { DirectoryNode } from '../hosts/tree.ts'
+import type { Intent, TalosIntent } from '../intent/intent.ts'
+import type { DaemonFacts, NodeFacts } from './evaluate.ts'
+import type { RatedPath } from './path-comparison.ts'
+
+/** What follows from the intent alone, on this node, for this containerd. */
+export interface ExpectedState {
+  tree: DirectoryNode
+  writers: ReadonlyMap<string, Writer>
+  /** Why a writer could not finish, in words. */
+  failures: readonly string[]
+  /** The path that the expected tree gives. */
+  pathOf(registry: string): RatedPath
+  /** The path that Talos' own tree gives, before Spegel. */
+  talosPathOf(registry: string): RatedPath
+  /**
+   * The path that Talos' intent means: its own tree without repeated endpoints, which would make Talos write invalid
+   * TOML. What is declared here must be in force for a registry to be effective.
+   */
+  declaredPathOf(registry: string): RatedPath
+}
+
+/** Rates endpoints by this intent's Spegel targets. */
+export function ratedPath(
+  registry: string,
+  daemon: DaemonProfile,
+  view: FileView,
+  intent: Intent,
+  ip: string,
+): RatedPath {
+  const path = pullPathOf(registry, daemon, view)
+  const peers = peerSignature(intent.spegel, ip)
+  return { ...path, endpoints: path.endpoints.map((it) => ({ ...it, role: roleOf(it, registry, peers) })) }
+}
+
+const remembered = new WeakMap<Intent, { key: string; state: ExpectedState }>()
+
+/** Computes the expected state; an intent never changes, so its last answer is kept with it. */
+export function expectedState(intent: Intent, daemon: DaemonFacts, node: NodeFacts): ExpectedState {
+  const key = JSON.stringify([node.ip, node.imageCache, daemon.hostsDir, daemon.version.text, daemon.pullMode])
+  const known = remembered.get(intent)
+  if (known?.key === key) return known.state
+  const state = computeExpectedState(intent, daemon, node)
+  remembered.set(intent, { key, state })
+  return state
+}
+
+function computeExpectedState(intent: Intent, daemon: DaemonFacts, node: NodeFacts): ExpectedState {
+  const options = { hostsDir: daemon.hostsDir, imageCache: node.imageCache === 'on' }
+  const expected = expectedTree(intent, { ip: node.ip, ...options })
+  // Both writers take for granted that containerd reads the directory they write.
+  const profile: DaemonProfile = { ...daemon, configPath: daemon.hostsDir }
+  const paths = (tree: DirectoryNode) => {
+    const view = viewOf(new Map([[daemon.hostsDir, tree]]))
+    const computed = new Map<string, RatedPath>()
+    return (registry: string): RatedPath => {
+      const path = computed.get(registry) ?? ratedPath(registry, profile, view, intent, node.ip)
+      computed.set(registry, path)
+      return path
+    }
+  }
+  const meant = intent.talos === null ? null : writeTalosTree(withoutRepeats(intent.talos), options).tree
+  return {
+    tree: expected.tree,
+    writers: expected.writers,
+    failures: expected.failures,
+    pathOf: paths(expected.tree),
+    talosPathOf: paths(expected.talosTree),
+    declaredPathOf: paths(meant ?? expected.talosTree),
+  }
+}
+
+function withoutRepeats(talos: TalosIntent): TalosIntent {
+  const mirrors = new Map(
+    [...talos.mirrors].map(([name, mirror]) => {
+      const urls = new Set<string>()
+      const endpoints = mirror.endpoints.filter((it) => !urls.has(it.url) && urls.add(it.url))
+      return [name, { ...mirror, endpoints }] as const
+    }),
+  )
+  return { ...talos, mirrors }
+}
