@@ -1,4 +1,4 @@
-import { isIpv6 } from './ip-address.ts'
+import { isIPv6 } from 'node:net'
 
 /** What Go's `net/url` makes of a URL, as far as Talos and Spegel look at it. */
 export interface GoUrl {
@@ -83,7 +83,8 @@ function parseHost(scheme: string, host: string, strictColons: boolean): { text:
     if (end < 0) return { error: "missing ']' in host" }
     if (!isOptionalPort(host.slice(end + 1))) return { error: `invalid port ${host.slice(end + 1)} after host` }
     const [address = '', ...zone] = host.slice(1, end).split('%25')
-    if (!isIpv6(address) || (zone.length > 0 && zone.join('') === '')) return { error: `invalid host: ${host}` }
+    if (!isIPv6(address) || address.includes('%') || (zone.length > 0 && zone.join('') === ''))
+      return { error: `invalid host: ${host}` }
     const decodedZone = zone.length === 0 ? '' : `%${percentDecode(zone.join('%25'))}`
     return { text: `[${address}${decodedZone}]${host.slice(end + 1)}` }
   }
