@@ -1,20 +1,8 @@
-import { hostname } from 'node:os'
 import { PullpathError } from '../errors.ts'
 import { readRegularFile } from '../watch/regular-file.ts'
-import type { Config } from './config.ts'
-import type { Environment } from './placeholders.ts'
-import { readConfig } from './read-config.ts'
 
 /** Where the agent looks when it is not told. */
 export const DEFAULT_CONFIG_FILE = '/etc/pullpath/config.yaml'
-
-/**
- * Reads a configuration file of this machine; `env` fills its placeholders.
- * Throws PP_FILE_UNREADABLE, PP_YAML_INVALID and PP_CONFIG_INVALID.
- */
-export function loadConfig(file: string, env: Environment): Config {
-  return readConfig(readConfigText(file), file, { env, hostname: hostname() })
-}
 
 /** The text of a configuration file. Throws PP_FILE_UNREADABLE. */
 export function readConfigText(file: string): string {

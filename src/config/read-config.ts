@@ -100,6 +100,8 @@ function filled(
   if (Array.isArray(value)) {
     return value.map((item, index) => filled(item, schema?.items ?? null, [...path, index], env, missing))
   }
+  // A section whose keys are all commented out.
+  if (value === null && schema?.properties !== undefined) return {}
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
     Object.entries(value).map(([key, child]) => {
@@ -236,7 +238,8 @@ function refusal(mistakes: readonly Mistake[], file: string): PullpathError {
     const message = position === null ? `${file}: ${first.message}` : first.message
     return new PullpathError('PP_CONFIG_INVALID', message, { position, advice: first.advice })
   }
-  const lines = mistakes.map(({ position, message, advice }) => {
+  const inOrder = mistakes.toSorted((a, b) => (a.position?.line ?? 0) - (b.position?.line ?? 0))
+  const lines = inOrder.map(({ position, message, advice }) => {
     return `  ${position === null ? file : formatPosition(position)}: ${message} (${advice})`
   })
   return new PullpathError('PP_CONFIG_INVALID', `${file}: ${mistakes.length} mistakes\n${lines.join('\n')}`)

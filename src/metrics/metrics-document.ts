@@ -27,7 +27,7 @@ ${sections.join('\n')}`
 
 const HEAD = `# Metrics
 
-<!-- Made from src/metrics/catalogue.ts by \`npm run docs\`: change it there. -->
+<!-- Made from src/metrics/catalogue.ts by \`npx tap --snapshot test/metrics/metrics-document.test.ts\`. -->
 
 Served at \`/metrics\` in Prometheus' text format. No series carries the node's name: the scrape configuration adds it.
 Report metrics are set when something on the node changes, within half a second of the change, and are not computed
