@@ -4,7 +4,8 @@ import { existingHosts } from './existing-hosts.ts'
 import { spegelHostsFile } from './spegel-hosts-file.ts'
 import { parseSpegelRegistries, parseSpegelTargets, type SpegelUrl } from './spegel-registries.ts'
 import { type SpegelRules, spegelRules } from './spegel-rules.ts'
-import { type DirectoryNode, directoryNode, type FileNode, fileNode, type TreeNode } from './tree.ts'
+import { type DirectoryNode, directoryNode, type FileNode, fileNode } from './tree.ts'
+import { WorkingTree } from './working-tree.ts'
 
 /** What is on disk after Spegel's init container, and why it failed. */
 export interface SpegelTree {
@@ -36,19 +37,13 @@ export function writeSpegelTree(tree: DirectoryNode, spegel: SpegelIntent, node:
 
   const backup = backUp(tree)
   if (typeof backup === 'string') return { tree, failure: backup }
-  let written = directoryNode([[BACKUP, backup]], { mode: tree.mode ?? DIRECTORY_MODE })
+  const written = new WorkingTree([[BACKUP, backup]], { mode: tree.mode ?? DIRECTORY_MODE })
+  const urls = targets.map((it) => it.text)
   for (const registry of registries) {
-    const own = spegelHostsFile({ ...spegel, server: registry.text, targets: targets.map((it) => it.text) }, rules)
-    const kept = spegel.prependExisting ? keepExisting(written, registry, rules) : { tree: written, text: '' }
-    if (typeof kept === 'string') return { tree: written, failure: kept }
-    written = kept.tree
-    const text = kept.text === '' ? own : `${own}\n\n${kept.text}`
-    const path = posix.join(registry.host === '' ? directoryOfNoHost(rules) : registry.host, 'hosts.toml')
-    const next = put(written, path, (before) => fileNode(text, { mode: before?.mode ?? FILE_MODE }))
-    if (typeof next === 'string') return { tree: written, failure: next }
-    written = next
+    const failure = writeRegistry(written, registry, urls, spegel, rules)
+    if (failure !== null) return { tree: written.root, failure }
   }
-  return { tree: written, failure: null }
+  return { tree: written.root, failure: null }
 }
 
 /** The targets as the init container gets them: `$(NODE_IP)` filled in. */
@@ -64,33 +59,45 @@ function backUp(tree: DirectoryNode): DirectoryNode | string {
   return existing.kind === 'file' ? `mkdir ${BACKUP}: not a directory` : `stat ${BACKUP}: ${existing.message}`
 }
 
-/** The hosts of the backed-up file, and the tree with the files that lie beside it copied back. */
+/** Writes one registry's directory; returns the error. */
+function writeRegistry(
+  tree: WorkingTree,
+  registry: SpegelUrl,
+  targets: readonly string[],
+  spegel: SpegelIntent,
+  rules: SpegelRules,
+): string | null {
+  const own = spegelHostsFile({ ...spegel, server: registry.text, targets }, rules)
+  const kept = spegel.prependExisting ? keepExisting(tree, registry, rules) : { text: '' }
+  if ('error' in kept) return kept.error
+  const text = kept.text === '' ? own : `${own}\n\n${kept.text}`
+  const directory = registry.host === '' ? directoryOfNoHost(rules) : registry.host
+  return tree.put(posix.join(directory, 'hosts.toml'), (before) => fileNode(text, { mode: before?.mode ?? FILE_MODE }))
+}
+
+/** The hosts of the backed-up file; copies back the other files that lie beside it. */
 function keepExisting(
-  tree: DirectoryNode,
+  tree: WorkingTree,
   registry: SpegelUrl,
   rules: SpegelRules,
-): { tree: DirectoryNode; text: string } | string {
+): { text: string } | { error: string } {
   const directory = posix.join(BACKUP, registry.host)
-  const file = lookUp(tree, posix.join(directory, 'hosts.toml'))
-  if (file === undefined) return { tree, text: '' }
-  if (typeof file === 'string') return file
-  if (file.kind === 'directory') return `read ${directory}/hosts.toml: is a directory`
-  if (file.kind === 'unreadable') return `open ${directory}/hosts.toml: ${file.message}`
-  if (file.text === null) return `${directory}/hosts.toml: invalid TOML`
+  const file = tree.lookUp(posix.join(directory, 'hosts.toml'))
+  if (file === undefined) return { text: '' }
+  if (typeof file === 'string') return { error: file }
+  if (file.kind === 'directory') return { error: `read ${directory}/hosts.toml: is a directory` }
+  if (file.kind === 'unreadable') return { error: `open ${directory}/hosts.toml: ${file.message}` }
+  if (file.text === null) return { error: `${directory}/hosts.toml: invalid TOML` }
   const kept = existingHosts(file.text, `${directory}/hosts.toml`)
-  if ('error' in kept) return kept.error
-  const source = lookUp(tree, directory)
-  if (kept.text === '' || !rules.copiesCertificates || typeof source === 'string') return { tree, text: kept.text }
-  let copied = tree
-  for (const [path, node] of filesBelow(source)) {
+  if ('error' in kept || kept.text === '' || !rules.copiesCertificates) return kept
+  for (const [path, node] of tree.filesBelow(directory)) {
     if (posix.basename(path) === 'hosts.toml') continue
-    if (node.kind === 'unreadable') return `open ${directory}/${path}: ${node.message}`
+    if (node.kind === 'unreadable') return { error: `open ${directory}/${path}: ${node.message}` }
     // Opened with O_APPEND: a registry that is listed twice gets its certificates twice over.
-    const next = put(copied, posix.join(registry.host, path), (before) => appended(before, node))
-    if (typeof next === 'string') return next
-    copied = next
+    const error = tree.put(posix.join(registry.host, path), (before) => appended(before, node))
+    if (error !== null) return { error }
   }
-  return { tree: copied, text: kept.text }
+  return kept
 }
 
 function appended(before: FileNode | undefined, added: FileNode): FileNode {
@@ -103,64 +110,4 @@ function appended(before: FileNode | undefined, added: FileNode): FileNode {
 /** Before 0.4 the wildcard's URL is empty, and so is that of `http:x`; both were written to `_default`. */
 function directoryOfNoHost(rules: SpegelRules): string {
   return rules.wildcardHost === '' ? '_default' : ''
-}
-
-/** All that are no directories, by path, in the order of filepath.WalkDir. */
-function filesBelow(node: TreeNode | undefined, prefix = ''): [string, Exclude<TreeNode, DirectoryNode>][] {
-  if (node === undefined) return []
-  if (node.kind !== 'directory') return [[prefix, node]]
-  const names = [...node.entries.keys()].sort()
-  return names.flatMap((name) => filesBelow(node.entries.get(name), posix.join(prefix, name)))
-}
-
-/** Like nodeAt, but a file in the way is an error, as it is for open(2), and so is what cannot be looked at. */
-function lookUp(root: DirectoryNode, path: string): TreeNode | string | undefined {
-  let node: TreeNode | undefined = root
-  for (const name of stepsOf(path) ?? []) {
-    if (node?.kind === 'file') return `open ${path}: not a directory`
-    if (node?.kind === 'unreadable') return `open ${path}: ${node.message}`
-    node = node?.entries.get(name)
-  }
-  return node
-}
-
-/** The tree with one file made or replaced, and its directories made; an error as text. Outside the tree: no change. */
-function put(
-  root: DirectoryNode,
-  path: string,
-  make: (before: FileNode | undefined) => FileNode,
-): DirectoryNode | string {
-  const steps = stepsOf(path)
-  return steps === null ? root : putAt(root, steps, path, make)
-}
-
-function putAt(
-  directory: DirectoryNode,
-  steps: readonly string[],
-  path: string,
-  make: (before: FileNode | undefined) => FileNode,
-): DirectoryNode | string {
-  const [name = '', ...rest] = steps
-  const before = directory.entries.get(name)
-  const entries = new Map(directory.entries)
-  if (rest.length === 0) {
-    if (before !== undefined && before.kind !== 'file') return `open ${path}: is a directory`
-    entries.set(name, make(before))
-  } else {
-    const inner = before ?? directoryNode([], { mode: DIRECTORY_MODE })
-    if (inner.kind !== 'directory') return `mkdir ${path}: not a directory`
-    const next = putAt(inner, rest, path, make)
-    if (typeof next === 'string') return next
-    entries.set(name, next)
-  }
-  return { ...directory, entries }
-}
-
-/** null: the path leaves the tree, as it does for the registry `http://..`. */
-function stepsOf(path: string): string[] | null {
-  const steps = posix
-    .normalize(path)
-    .split('/')
-    .filter((it) => it !== '' && it !== '.')
-  return steps[0] === '..' ? null : steps
 }
