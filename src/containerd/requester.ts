@@ -1,0 +1,261 @@
+import { posix } from 'node:path'
+import type { Behaviour } from './behaviour.ts'
+import { portOf } from './go-url.ts'
+import type { Endpoint, PullPath } from './pull-path.ts'
+import type { ImageReference } from './reference.ts'
+
+/** What an endpoint serves: an index first where there is one, then the platform's manifest. */
+export interface Image {
+  manifests: readonly string[]
+  config: string
+  layers: readonly string[]
+}
+
+/** One request that containerd sends. */
+export interface SentRequest {
+  phase: 'resolve' | 'fetch'
+  method: 'HEAD' | 'GET' | 'POST'
+  url: string
+  /** Position in the pull path's endpoints. */
+  endpoint: number
+  /** `token`: to the realm that a challenge named. */
+  kind: 'manifests' | 'blobs' | 'token'
+  /** Tag or digest; empty for a token. */
+  object: string
+}
+
+/** How an endpoint, or a realm, answers one request. */
+export type Answer =
+  | {
+      kind: 'status'
+      status: number
+      /** Docker-Content-Digest; default: there is one, the image's. */
+      digest?: string | null
+      /** Whether there is a Content-Length; default true. */
+      lengthKnown?: boolean
+      /** WWW-Authenticate of a 401. */
+      challenge?: Challenge
+      /** Location of a 301, 302, 303, 307 or 308. */
+      location?: string
+    }
+  /** `refused`, `reset`: the connection; `closed`: by the endpoint before an answer; `timeout`: of any kind. */
+  | { kind: 'failure'; failure: 'refused' | 'reset' | 'closed' | 'timeout' | 'no-such-host' }
+  /** Of a TLS attempt: the endpoint speaks plain http, drops the handshake, or has a certificate that is refused. */
+  | { kind: 'tls'; failure: 'plain-http' | 'handshake-timeout' | 'refused' }
+
+/** A challenge of another scheme than these two counts as none. */
+export type Challenge =
+  | { scheme: 'basic' }
+  /** `error`: what the registry says about a token that it did not take. */
+  | { scheme: 'bearer'; realm: string; service?: string; error?: string }
+
+export type Answers = (request: SentRequest) => Answer
+
+/** What came of one request with all its repetitions. */
+export type Result =
+  | { kind: 'answered'; status: number; method: 'HEAD' | 'GET'; digest: string | null; lengthKnown: boolean }
+  | { kind: 'connection' }
+  | { kind: 'authorization' }
+
+interface Step {
+  phase: SentRequest['phase']
+  path: PullPath
+  reference: ImageReference
+  /** What Docker-Content-Digest says unless an answer says otherwise. */
+  imageDigest: string
+  behaviour: Behaviour
+  answers: Answers
+  requests: SentRequest[]
+  credentials: boolean
+}
+
+interface Order {
+  /** Position in the pull path's endpoints. */
+  index: number
+  method: 'HEAD' | 'GET'
+  kind: 'manifests' | 'blobs'
+  object: string
+  /** Whether no endpoint follows in this round. */
+  last: boolean
+}
+
+type BearerHandler = { scheme: 'bearer'; realm: string; service: string; token: 'none' | 'valid' | 'failed' }
+type Handler = { scheme: 'basic' } | BearerHandler
+type StatusAnswer = Answer & { kind: 'status' }
+type Sent = StatusAnswer | { kind: 'connection'; transient: boolean } | { kind: 'authorization' }
+
+/**
+ * containerd's HTTP client for one step (resolve, or fetch) of one pull: challenges and tokens, repetitions, the
+ * fallback from https to http. (resolver.go: doWithRetries, retryRequest, httpFallback; authorizer.go.)
+ */
+export class Requester {
+  readonly #step: Step
+  /** By credential store and host. */
+  readonly #handlers = new Map<string, Handler>()
+  /** Endpoints that fell back to http. */
+  readonly #plain = new Set<number>()
+
+  constructor(step: Step) {
+    this.#step = step
+  }
+
+  send(order: Order): Result {
+    const { behaviour } = this.#step
+    const seen: StatusAnswer[] = []
+    let { method } = order
+    let attempts: number = behaviour.attempts
+    for (;;) {
+      const answer = this.#attempt(order, method)
+      attempts -= 1
+      if (answer.kind === 'authorization') return answer
+      if (answer.kind === 'connection') {
+        // 2.3.2: a connection that timed out or was closed is tried again, on the last endpoint only.
+        if (behaviour.retriesTransportErrors && order.last && answer.transient && attempts > 0) continue
+        return { kind: 'connection' }
+      }
+      const repeated = seen.at(-1)?.status === answer.status
+      seen.push(answer)
+      const more = attempts > 0
+      const { status } = answer
+      let again = status === 408 || status === 429
+      if (status === 401 && (more || behaviour.retriesTransportErrors)) {
+        const verdict = this.#challenge(order.index, answer, seen.length)
+        if (verdict === 'denied') return { kind: 'authorization' }
+        again = verdict === 'retry'
+      } else if (status === 405 && more && method === 'HEAD' && order.kind === 'manifests') {
+        method = 'GET'
+        again = true
+      } else if (status === 500 || status === 503 || status === 504) {
+        again = behaviour.retriesServerErrors && order.last && !repeated
+      }
+      if (again && more) continue
+      const { digest = this.#step.imageDigest, lengthKnown = true } = answer
+      return { kind: 'answered', status, method, digest, lengthKnown }
+    }
+  }
+
+  /** One try, with the token that it needs and the redirects that it meets. */
+  #attempt(order: Order, method: 'HEAD' | 'GET'): Sent {
+    const endpoint = this.#endpoint(order.index)
+    let answer = this.#authorized(order.index, endpoint.host, () => this.#overTransport(order, method, endpoint))
+    for (let hops = 0; answer.kind === 'status' && isRedirect(answer); hops += 1) {
+      if (hops === 10) return { kind: 'connection', transient: false }
+      const url = answer.location ?? ''
+      answer = this.#exchange(this.#request(order, method, url))
+    }
+    return answer
+  }
+
+  #authorized(index: number, host: string, send: () => Sent): Sent {
+    const handler = this.#handlers.get(this.#storeOf(index, host))
+    if (handler?.scheme === 'bearer' && handler.token === 'none') handler.token = this.#fetchToken(index, handler)
+    return handler?.scheme === 'bearer' && handler.token === 'failed' ? { kind: 'authorization' } : send()
+  }
+
+  #fetchToken(index: number, handler: BearerHandler): 'valid' | 'failed' {
+    const { phase, requests, answers, reference, credentials } = this.#step
+    const scope = `scope=${encodeURIComponent(`repository:${reference.repository}:pull`)}`
+    const service = handler.service === '' ? '' : `&service=${encodeURIComponent(handler.service)}`
+    const url = credentials ? handler.realm : `${handler.realm}?${scope}${service}`
+    const request: SentRequest = {
+      phase,
+      method: credentials ? 'POST' : 'GET',
+      url,
+      endpoint: index,
+      kind: 'token',
+      object: '',
+    }
+    requests.push(request)
+    const answer = answers(request)
+    return answer.kind === 'status' && answer.status >= 200 && answer.status < 300 ? 'valid' : 'failed'
+  }
+
+  /** authorizer.go, AddResponses. */
+  #challenge(index: number, answer: StatusAnswer, tries: number): 'retry' | 'denied' | 'unsupported' {
+    const { challenge } = answer
+    const store = this.#storeOf(index, this.#endpoint(index).host)
+    if (challenge === undefined) return 'unsupported'
+    if (challenge.scheme === 'basic') {
+      if (!this.#step.credentials) return 'denied'
+      this.#handlers.set(store, { scheme: 'basic' })
+      return 'retry'
+    }
+    if (challenge.error !== undefined) {
+      this.#handlers.delete(store)
+      if (tries > 1) return 'denied'
+    }
+    if (!this.#handlers.has(store)) {
+      const { realm, service = '' } = challenge
+      this.#handlers.set(store, { scheme: 'bearer', realm, service, token: 'none' })
+    }
+    return 'retry'
+  }
+
+  /** Endpoints without settings of their own share one credential store, which knows hosts apart by name. */
+  #storeOf(index: number, host: string): string {
+    const endpoint = this.#endpoint(index)
+    const own =
+      endpoint.ca.length > 0 ||
+      endpoint.client ||
+      endpoint.skipVerify !== null ||
+      endpoint.dialTimeout !== null ||
+      (endpoint.headerNames.length > 0 && this.#step.behaviour.headerSeparatesAuthorizer)
+    return `${own ? index : 'shared'} ${host}`
+  }
+
+  #overTransport(order: Order, method: 'HEAD' | 'GET', endpoint: Endpoint): Sent {
+    const url = requestUrl(endpoint, this.#step.path.registry, this.#step.reference.repository, order)
+    const plainUrl = endpoint.httpsFirst ? url.replace(/^https:/, 'http:') : url
+    if (this.#plain.has(order.index)) return this.#exchange(this.#request(order, method, plainUrl))
+    const request = this.#request(order, method, url)
+    this.#step.requests.push(request)
+    const answer = this.#step.answers(request)
+    if (!endpoint.httpsFirst || !this.#fallsBack(answer, endpoint)) return sentOf(answer)
+    if (this.#step.behaviour.fallbackSticks) this.#plain.add(order.index)
+    return this.#exchange(this.#request(order, method, plainUrl))
+  }
+
+  #fallsBack(answer: Answer, endpoint: Endpoint): boolean {
+    const { fallbackSticks, fallbackOnPortError } = this.#step.behaviour
+    if (answer.kind === 'tls') {
+      return answer.failure === 'plain-http' || (answer.failure === 'handshake-timeout' && fallbackSticks)
+    }
+    if (answer.kind !== 'failure' || !fallbackOnPortError || portOf(endpoint.host) !== '') return false
+    return answer.failure === 'refused' || answer.failure === 'timeout'
+  }
+
+  #exchange(request: SentRequest): Sent {
+    this.#step.requests.push(request)
+    return sentOf(this.#step.answers(request))
+  }
+
+  #request(order: Order, method: 'HEAD' | 'GET', url: string): SentRequest {
+    return { phase: this.#step.phase, method, url, endpoint: order.index, kind: order.kind, object: order.object }
+  }
+
+  #endpoint(index: number): Endpoint {
+    const endpoint = this.#step.path.endpoints[index]
+    if (endpoint === undefined) throw new TypeError(`no endpoint ${index}`)
+    return endpoint
+  }
+}
+
+function requestUrl(endpoint: Endpoint, registry: string, repository: string, order: Order): string {
+  const origin = /^[a-z]+:\/\/[^/]*/.exec(endpoint.url)?.[0] ?? ''
+  const path = posix.join('/', endpoint.url.slice(origin.length), repository, order.kind, order.object)
+  // url.Values.Encode: a colon is escaped in the query.
+  return `${origin}${path}${endpoint.namespaceParam ? `?ns=${encodeURIComponent(registry)}` : ''}`
+}
+
+/** Go's client follows these where they say where to; any other 3xx is an answer. */
+function isRedirect(answer: StatusAnswer): boolean {
+  return [301, 302, 303, 307, 308].includes(answer.status) && answer.location !== undefined
+}
+
+function sentOf(answer: Answer): Sent {
+  if (answer.kind === 'status') return answer
+  const transient =
+    (answer.kind === 'failure' && (answer.failure === 'closed' || answer.failure === 'timeout')) ||
+    (answer.kind === 'tls' && answer.failure === 'handshake-timeout')
+  return { kind: 'connection', transient }
+}

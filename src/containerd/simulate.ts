@@ -1,0 +1,195 @@
+import type { Version } from '../version.ts'
+import { type Behaviour, behaviourOf } from './behaviour.ts'
+import type { Endpoint, PullPath } from './pull-path.ts'
+import { askedToResolve } from './pull-path-of.ts'
+import type { ImageReference } from './reference.ts'
+import { type Answer, type Answers, type Image, Requester, type SentRequest } from './requester.ts'
+
+/** How a pull ends. */
+export type Outcome =
+  | { kind: 'pulled' }
+  | { kind: 'not-found' }
+  /** `path`: containerd fails before it asks anyone. `unknown-content`: what was served is no image. */
+  | { kind: 'error'; cause: 'path' | 'connection' | 'authorization' | 'status' | 'unknown-content'; status?: number }
+
+export interface Simulation {
+  requests: readonly SentRequest[]
+  outcome: Outcome
+}
+
+/**
+ * The requests that containerd sends for one image, in order, and how the pull ends, given how each endpoint answers.
+ *
+ * `answers` is asked once for every request and must not depend on anything else. Layers are asked for one after the
+ * other here; containerd asks for several at once, each of them in this order. Content that the node already has,
+ * bodies that break off and digests that do not match are not simulated.
+ * (containerd: core/remotes/docker resolver.go Resolve, fetcher.go Fetch, authorizer.go.)
+ */
+export function simulate(
+  path: PullPath,
+  reference: ImageReference,
+  image: Image,
+  answers: Answers,
+  options: { version: Version; credentials?: boolean },
+): Simulation {
+  const requests: SentRequest[] = []
+  if (isFatal(path, reference)) return { requests, outcome: { kind: 'error', cause: 'path' } }
+  const behaviour = behaviourOf(options.version)
+  const step = {
+    path,
+    reference,
+    imageDigest: image.manifests[0] ?? '',
+    behaviour,
+    answers,
+    requests,
+    credentials: options.credentials ?? false,
+  }
+  const client = (phase: SentRequest['phase']): Requester => new Requester({ ...step, phase })
+  // Resolve and fetch each build their hosts anew: neither tokens nor the fallback to http carry over.
+  const resolved = resolve(client('resolve'), path.endpoints, reference, image, behaviour)
+  if (resolved.kind !== 'resolved') return { requests, outcome: resolved }
+  const fetcher = client('fetch')
+  if (!resolved.isManifest) {
+    const outcome = fetch(fetcher, path.endpoints, 'blobs', resolved.digest)
+    return { requests, outcome: outcome ?? { kind: 'error', cause: 'unknown-content' } }
+  }
+  const contents: [Kind, string][] = image.manifests.map((it) => ['manifests', it])
+  contents.push(['blobs', image.config])
+  for (const layer of image.layers) contents.push(['blobs', layer])
+  for (const [kind, digest] of contents) {
+    const outcome = fetch(fetcher, path.endpoints, kind, digest)
+    if (outcome !== null) return { requests, outcome }
+  }
+  return { requests, outcome: { kind: 'pulled' } }
+}
+
+/** The requests of the fetch step alone, for one manifest that no endpoint has. */
+export function simulateMissingManifest(
+  path: PullPath,
+  reference: ImageReference,
+  digest: string,
+  version: Version,
+): readonly SentRequest[] {
+  const requests: SentRequest[] = []
+  if (isFatal(path, reference)) return requests
+  const answers = (): Answer => ({ kind: 'status', status: 404 })
+  const behaviour = behaviourOf(version)
+  const client = new Requester({
+    phase: 'fetch',
+    path,
+    reference,
+    imageDigest: digest,
+    behaviour,
+    answers,
+    requests,
+    credentials: false,
+  })
+  fetch(client, path.endpoints, 'manifests', digest)
+  return requests
+}
+
+type Kind = 'manifests' | 'blobs'
+type Resolved = { kind: 'resolved'; digest: string; isManifest: boolean }
+
+/** A path without `resolve` hosts still serves references by digest. */
+function isFatal(path: PullPath, reference: ImageReference): boolean {
+  return path.error !== null && !(path.error.code === 'NO_RESOLVE_HOSTS' && reference.digest !== null)
+}
+
+/** resolver.go, Resolve. */
+function resolve(
+  client: Requester,
+  all: readonly Endpoint[],
+  reference: ImageReference,
+  image: Image,
+  behaviour: Behaviour,
+): Resolved | Outcome {
+  const byDigest = reference.digest !== null
+  const asked = [...all.entries()].filter(([, it]) => askedToResolve(it, byDigest))
+  const object = reference.digest ?? reference.tag ?? ''
+  const errors = new ResolveErrors(behaviour)
+  for (const kind of byDigest ? (['manifests', 'blobs'] as const) : (['manifests'] as const)) {
+    if (kind === 'blobs' && behaviour.blobsOnlyAfterNotFound && errors.sawStatus) break
+    for (const [position, [index]] of asked.entries()) {
+      const last = position === asked.length - 1
+      const result = client.send({ index, method: 'HEAD', kind, object, last })
+      if (result.kind !== 'answered') {
+        errors.add({ kind: 'error', cause: result.kind }, 1)
+        continue
+      }
+      const { status } = result
+      if (status > 399) {
+        if (status === 403 && result.method === 'HEAD' && behaviour.asksForbiddenAgain) {
+          client.send({ index, method: 'GET', kind, object, last: false })
+        }
+        errors.add(
+          status === 404 ? { kind: 'not-found' } : { kind: 'error', cause: 'status', status },
+          status === 404 ? 2 : 3,
+        )
+        continue
+      }
+      // Neither followed nor passed over: the pull ends here.
+      if (status > 299) return { kind: 'error', cause: 'status', status }
+      const digest = reference.digest ?? result.digest ?? image.manifests[0] ?? ''
+      if ((byDigest || result.digest !== null) && result.lengthKnown) {
+        return { kind: 'resolved', digest, isManifest: kind === 'manifests' }
+      }
+      const replaced = client.send({ index, method: 'GET', kind, object, last: true })
+      if (replaced.kind !== 'answered') return { kind: 'error', cause: replaced.kind }
+      if (replaced.status < 300) return { kind: 'resolved', digest, isManifest: kind === 'manifests' }
+      if (behaviour.checksReplacementGet && replaced.status > 399) {
+        return { kind: 'error', cause: 'status', status: replaced.status }
+      }
+      // Before 2.3 the error's own text is taken for the manifest: its digest is then asked for as a blob.
+      return { kind: 'resolved', digest: byDigest ? digest : ERROR_BODY, isManifest: false }
+    }
+  }
+  return errors.outcome()
+}
+
+/** Stands for the digest of an error's text, which cannot be told beforehand. */
+export const ERROR_BODY = '<digest of the error>'
+
+/** fetcher.go, Fetch: every endpoint, whatever its capabilities; the first success ends it. null: fetched. */
+function fetch(client: Requester, endpoints: readonly Endpoint[], kind: Kind, object: string): Outcome | null {
+  let first: Outcome | null = null
+  for (const index of endpoints.keys()) {
+    const last = index === endpoints.length - 1
+    const result = client.send({ index, method: 'GET', kind, object, last })
+    if (result.kind === 'answered' && result.status < 300) return null
+    first ??=
+      result.kind !== 'answered'
+        ? { kind: 'error', cause: result.kind }
+        : result.status === 404
+          ? { kind: 'not-found' }
+          : { kind: 'error', cause: 'status', status: result.status }
+  }
+  return first ?? { kind: 'not-found' }
+}
+
+/** Which of several errors a failed resolve reports. */
+class ResolveErrors {
+  #kept: Outcome | null = null
+  #priority = 0
+  readonly #mostRelevant: boolean
+
+  constructor(behaviour: Behaviour) {
+    this.#mostRelevant = behaviour.reportsMostRelevantError
+  }
+
+  get sawStatus(): boolean {
+    return this.#priority > 2
+  }
+
+  /** Priorities (2.0: resolver.go): 1 no answer, 2 not found, 3 another status. 1.x keeps the first that is no 404. */
+  add(outcome: Outcome, priority: 1 | 2 | 3): void {
+    const keeps = this.#mostRelevant ? this.#priority < priority : this.#kept === null && priority !== 2
+    if (!keeps) return
+    this.#kept = outcome
+    this.#priority = priority
+  }
+
+  outcome(): Outcome {
+    return this.#kept ?? { kind: 'not-found' }
+  }
+}
