@@ -87,7 +87,9 @@ function customizationFile(documents: TalosDocuments, version: Version, found: F
 }
 
 function isForContainerd(path: string, content: string): boolean {
-  return /\/cri\/conf\.d\/|\/containerd\/|\/containerd\.toml$/.test(path) || content.includes('io.containerd.')
+  return (
+    /\/cri\/conf\.d\/|\/containerd\/|\/containerd\.toml$/.test(path) || /io\.containerd\.(cri|grpc)\.v1/.test(content)
+  )
 }
 
 function pathProblem(path: YamlScalar, op: string | undefined): IntentProblem {

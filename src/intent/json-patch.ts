@@ -99,7 +99,7 @@ function find(root: YamlNode, path: readonly string[]): YamlNode | undefined {
   let node: YamlNode | undefined = root
   for (const step of path) {
     if (node?.kind === 'map') node = node.entries.get(step)?.value
-    else if (node?.kind === 'list') node = node.items.at(Number(step))
+    else if (node?.kind === 'list') node = /^-?\d+$/.test(step) ? node.items.at(Number(step)) : undefined
     else return undefined
   }
   return node

@@ -159,7 +159,7 @@ class Re2Reader {
 
   #escape(inClass: boolean): string | null {
     const rest = this.#rest()
-    const known = inClass ? /^\\([dDsSwW]|[afnrtv])/ : /^\\([dDsSwW]|[afnrtv]|[AzbBC])/
+    const known = inClass ? /^\\([dDsSwW]|[afnrtv])/ : /^\\([dDsSwW]|[afnrtv]|[AzbB])/
     if (!inClass && rest.startsWith('\\Q')) {
       const end = rest.indexOf('\\E')
       this.#at += [...(end === -1 ? rest : rest.slice(0, end + 2))].length

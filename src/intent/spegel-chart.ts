@@ -1,6 +1,7 @@
 import { PullpathError } from '../errors.ts'
 import type { SourcePosition } from '../source-position.ts'
 import { type Found, isNull, isTrue, lookUp, printed } from './helm-values.ts'
+import { expandVariables } from './kubernetes-variables.ts'
 import type { Word } from './spegel-command-line.ts'
 import type { SpegelEra } from './spegel-era.ts'
 import type { YamlMap, YamlNode } from './yaml-documents.ts'
@@ -14,6 +15,8 @@ export interface RenderedChart {
   hasInitContainer: boolean
   /** Whether the basic-auth secret is mounted into the init container. */
   mountsBasicAuth: boolean
+  /** Switches that hold a `${VAR}`, so that the chart's default is taken in their place. */
+  unseen: readonly Word[]
   /** The name of the DaemonSet and its namespace, for a release of this name in this namespace. */
   name: string
   namespace: string
@@ -30,6 +33,14 @@ export function renderChart(
 ): RenderedChart {
   for (const path of [['spegel'], ['service'], ['service', 'registry']]) requireMap(values, path)
   const spegel = (key: string): Found => lookUp(values, ['spegel', key])
+  const unseen: Word[] = []
+  const spegelSwitch = (key: string): Found => {
+    const found = spegel(key)
+    const text = found.kind === 'written' ? printed(found.node) : null
+    if (found.kind !== 'written' || text === null || !VARIABLE.test(text)) return found
+    unseen.push({ text, source: found.node.at })
+    return { kind: 'default' }
+  }
   const registry = (key: string): Found => lookUp(values, ['service', 'registry', key])
 
   const mirrored = listWords(spegel('mirroredRegistries'), 'spegel.mirroredRegistries')
@@ -37,28 +48,35 @@ export function renderChart(
   const additional = listWords(spegel('additionalMirrorTargets'), 'spegel.additionalMirrorTargets')
   const filters = era.knowsFilters ? listWords(spegel('registryFilters'), 'spegel.registryFilters') : []
 
-  const ownTargets = [target(values, registry('nodePort'), 'service.registry.nodePort', era.nodePort)]
+  const nodeIp = nodeIpWord(registry('nodeIp'))
+  const environment = new Map([['NODE_IP', nodeIp]])
+  const expanded = (words: readonly Word[]): Word[] => words.map((it) => expandVariables(it, environment))
+  const ownTargets = [target(registry('nodePort'), 'service.registry.nodePort', era.nodePort)]
   const avoidsHostPort = era.knowsPreferSameNode && truth(registry('usePreferSameNodeTrafficDistribution'), false)
   if (era.hostPort !== null && !avoidsHostPort) {
-    ownTargets.unshift(target(values, registry('hostPort'), 'service.registry.hostPort', era.hostPort))
+    ownTargets.unshift(target(registry('hostPort'), 'service.registry.hostPort', era.hostPort))
   }
   return {
-    configuration: [
+    configuration: expanded([
       option('containerd-registry-config-path', spegel('containerdRegistryConfigPath'), '/etc/containerd/certs.d'),
       ...mirroredFlag,
       plain('--mirror-targets'),
       ...ownTargets,
       ...additional,
-      option('resolve-tags', spegel('resolveTags'), 'true'),
-      option('prepend-existing', spegel('prependExisting'), 'false'),
-    ],
-    registry: [...mirroredFlag, ...(filters.length === 0 ? [] : [plain('--registry-filters'), ...filters])],
-    hasInitContainer: truth(spegel('containerdMirrorAdd'), true),
+      option('resolve-tags', spegelSwitch('resolveTags'), 'true'),
+      option('prepend-existing', spegelSwitch('prependExisting'), 'false'),
+    ]),
+    registry: expanded([...mirroredFlag, ...(filters.length === 0 ? [] : [plain('--registry-filters'), ...filters])]),
+    hasInitContainer: truth(spegelSwitch('containerdMirrorAdd'), true),
     mountsBasicAuth: truth(lookUp(values, ['basicAuthSecretName']), false),
+    unseen,
     name: fullName(values, release.name),
     namespace: textAt(values, 'namespaceOverride') ?? release.namespace,
   }
 }
+
+/** What Flux fills in before Helm sees it. */
+const VARIABLE = /\$\{/
 
 /** templates/_helpers.tpl, spegel.fullname: a release that has the chart's name in its own is called by that alone. */
 function fullName(values: YamlMap, release: string): string {
@@ -92,6 +110,12 @@ function listWords(found: Found, name: string): Word[] {
   if (node.kind === 'map') {
     return [...node.entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => itemWord(entry.value, name))
   }
+  if (VARIABLE.test(printed(node) ?? '')) {
+    throw new PullpathError('PP_INTENT_INVALID', `${name} is a variable, so the list cannot be seen`, {
+      position: node.at,
+      advice: 'render the file first (flux build kustomization) and give the result',
+    })
+  }
   throw new PullpathError('PP_INTENT_INVALID', `${name} must be a list: Helm cannot render the chart with this`, {
     position: node.at,
     advice: `write it as a list, one "- ${printed(node) ?? '...'}" a line`,
@@ -107,13 +131,21 @@ function itemWord(item: YamlNode, name: string): Word {
   })
 }
 
-/** One of the chart's own targets. An IP set for all nodes stands where otherwise each node's own does. */
-function target(values: YamlMap, port: Found, name: string, fallback: number): Word {
-  const nodeIp = lookUp(values, ['service', 'registry', 'nodeIp'])
-  const own = nodeIp.kind === 'written' && isTrue(nodeIp.node) ? printed(nodeIp.node) : null
-  const printedPort = scalarText(port, name, String(fallback))
+/** An address set for all nodes stands where otherwise each node's own does. */
+function nodeIpWord(found: Found): Word {
+  const own = found.kind === 'written' && isTrue(found.node) ? printed(found.node) : null
+  return { text: own ?? '$(NODE_IP)', source: found.kind === 'written' ? found.node.at : null }
+}
+
+/** One of the chart's own targets. */
+function target(port: Found, name: string, fallback: number): Word {
+  const text = scalarText(port, name, String(fallback))
   const source = port.kind === 'default' ? null : port.node.at
-  return { text: `http://${own ?? '$(NODE_IP)'}:${printedPort}`, source }
+  if (text !== '') return { text: `http://$(NODE_IP):${text}`, source }
+  throw new PullpathError('PP_INTENT_INVALID', `${name} is empty: Kubernetes refuses what the chart makes of it`, {
+    position: source,
+    advice: `give it a port, such as ${fallback}, or remove the key`,
+  })
 }
 
 function option(flag: string, found: Found, fallback: string): Word {

@@ -65,17 +65,14 @@ export function readConfigurationArguments(words: readonly Word[], environment: 
   const text = (flag: string): Word | undefined => flags.get(flag)?.[0] ?? environment.get(variableOf(flag))
   const mirrorTargets = listOf(flags, 'mirror-targets', environment)
   if (mirrorTargets === null || mirrorTargets.length === 0) {
-    throw invalid(
-      'the init container is told no --mirror-targets, so Spegel exits and its pod does not start',
-      words[0],
-    )
+    throw invalid('the init container is told no --mirror-targets: Spegel has nothing to write', words[0])
   }
   return {
     registryConfigPath: text('containerd-registry-config-path') ?? { text: DEFAULT_CONFIG_PATH, source: null },
     mirroredRegistries: listOf(flags, 'mirrored-registries', environment) ?? [],
     mirrorTargets,
-    resolveTags: switchOf('resolve-tags', text('resolve-tags'), true),
-    prependExisting: switchOf('prepend-existing', text('prepend-existing'), false),
+    resolveTags: switchOf(flags, 'resolve-tags', environment, true),
+    prependExisting: switchOf(flags, 'prepend-existing', environment, false),
   }
 }
 
@@ -110,6 +107,8 @@ function readFlags(
     const shape = shapes.get(name) ?? (strict ? null : 'text')
     if (shape === null) throw invalid(`Spegel knows no flag --${name}, so it exits and its pod does not start`, word)
     if (value !== '') {
+      // go-arg checks every value, also one that a later flag replaces
+      if (shape === 'switch' && strict) isOn(name, { text: value, source: word.source })
       flags.set(name, [{ text: value, source: word.source }])
     } else if (shape === 'list') {
       const end = words.findIndex((it, at) => at > index && isFlagOrEnd(it.text))
@@ -174,15 +173,25 @@ function commaSeparated(text: string): string[] {
   return fields.map((it) => (it.startsWith('"') ? it.slice(1, -1).replaceAll('""', '"') : it))
 }
 
+/** A value in the environment is checked even where a flag replaces it. */
+function switchOf(
+  flags: ReadonlyMap<string, readonly Word[]>,
+  flag: string,
+  environment: Environment,
+  fallback: boolean,
+): boolean {
+  const variable = environment.get(variableOf(flag))
+  const fromEnvironment = variable === undefined ? fallback : isOn(flag, variable)
+  const given = flags.get(flag)?.[0]
+  return given === undefined ? fromEnvironment : isOn(flag, given)
+}
+
 /** Go's strconv.ParseBool. */
-function switchOf(flag: string, word: Word | undefined, fallback: boolean): boolean {
-  if (word === undefined) return fallback
+function isOn(flag: string, word: Word): boolean {
   if (/^(1|t|T|true|TRUE|True)$/.test(word.text)) return true
   if (/^(0|f|F|false|FALSE|False)$/.test(word.text)) return false
-  throw invalid(
-    `--${flag} is "${word.text}", which is neither true nor false: Spegel exits and its pod does not start`,
-    word,
-  )
+  const problem = `--${flag} is "${word.text}", which is neither true nor false`
+  throw invalid(`${problem}: Spegel exits and its pod does not start`, word)
 }
 
 function invalid(message: string, word: Word | undefined): PullpathError {

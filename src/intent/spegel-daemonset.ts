@@ -1,4 +1,6 @@
+import { PullpathError } from '../errors.ts'
 import type { IntentNote } from './intent.ts'
+import { expandVariables } from './kubernetes-variables.ts'
 import type { Environment, Word } from './spegel-command-line.ts'
 import type { SpegelContainers } from './spegel-settings.ts'
 import { type NamedVersion, parseSpegelVersion } from './spegel-version.ts'
@@ -43,7 +45,7 @@ function describe(
   const call = (container: YamlNode | undefined) => {
     if (container === undefined) return null
     const environment = environmentOf(container, notes)
-    const words = wordsOf(container).map((it) => expand(it, environment))
+    const words = wordsOf(container).map((it) => expandVariables(it, environment))
     return { words: words.slice(words.findIndex((it) => SUBCOMMANDS.has(it.text)) + 1), environment }
   }
   const configuration = call(init)
@@ -69,11 +71,14 @@ function describe(
 const SUBCOMMANDS = new Set(['configuration', 'registry'])
 
 function wordsOf(container: YamlNode): Word[] {
-  return [...itemsAt(container, 'command'), ...itemsAt(container, 'args')].map((it) => ({
+  return [...itemsAt(container, 'command'), ...itemsAt(container, 'args')].map((it) => {
     // The API server makes an empty text of a null.
-    text: it.kind === 'scalar' && it.value !== null ? it.text : '',
-    source: it.at,
-  }))
+    if (it.kind === 'scalar') return { text: it.value === null ? '' : it.text, source: it.at }
+    throw new PullpathError('PP_INTENT_INVALID', `an argument is a ${it.kind}, so Kubernetes refuses the DaemonSet`, {
+      position: it.at,
+      advice: 'an argument that ends with a colon, or has a colon and a space in it, needs quotes',
+    })
+  })
 }
 
 /** The first word that is a subcommand; flags for all of Spegel may stand before it. */
@@ -100,21 +105,13 @@ function environmentOf(container: YamlNode, notes: IntentNote[]): Environment {
     const source = (value ?? variable).at
     if (field === 'status.hostIP') environment.set(name, { text: '$(NODE_IP)', source })
     else if (field === null && nodeAt(variable, 'valueFrom') === undefined) {
-      environment.set(name, expand({ text: textAt(value) ?? '', source }, environment))
+      environment.set(name, expandVariables({ text: textAt(value) ?? '', source }, environment))
     } else if (name === 'NODE_IP') {
       const message = 'the address in the targets comes from elsewhere than the node: it is not seen'
       notes.push({ code: 'TARGETS_UNKNOWN', message, source })
     }
   }
   return environment
-}
-
-/** Kubernetes: `$(NAME)` is replaced where the variable is known, `$$` is one dollar. */
-function expand(word: Word, environment: Environment): Word {
-  const text = word.text.replace(/\$\$|\$\(([A-Za-z_.-][\w.-]*)\)/g, (whole, name: string | undefined) =>
-    name === undefined ? '$' : (environment.get(name)?.text ?? whole),
-  )
-  return { text, source: word.source }
 }
 
 /** The image says what runs; a label only what it was rendered from. */

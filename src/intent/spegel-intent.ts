@@ -12,7 +12,7 @@ import { keyProblems } from './spegel-key-problems.ts'
 import { isPlainValues, valuesOfSpegel } from './spegel-plain-values.ts'
 import { type SpegelRelease, spegelReleases } from './spegel-release.ts'
 import { type SpegelContainers, type SpegelSettings, settingsOf } from './spegel-settings.ts'
-import { valueProblems } from './spegel-value-problems.ts'
+import { placeholderProblem, valueProblems } from './spegel-value-problems.ts'
 import { type NamedVersion, settleVersion } from './spegel-version.ts'
 import { type IntentFile, readYamlDocuments, type YamlMap, type YamlNode } from './yaml-documents.ts'
 import { itemsAt, nodeAt, textAt } from './yaml-lookup.ts'
@@ -115,6 +115,7 @@ function readChart(
   const chart = renderChart(values, era, release)
   const environment = new Map<string, Word>()
   const { mountsBasicAuth } = chart
+  const fluxRenders = release.form === 'helmrelease'
   const settings = {
     ...settingsOf({
       configuration: { words: chart.configuration, environment, mountsBasicAuth },
@@ -126,7 +127,8 @@ function readChart(
     intent: intentOf(settings, { ...release, name: chart.name, namespace: chart.namespace, version, assumed }),
     problems: [
       ...keyProblems(values, era),
-      ...valueProblems(settings, { era, fluxRenders: release.form === 'helmrelease' }),
+      ...valueProblems(settings, { era, fluxRenders }),
+      ...chart.unseen.flatMap((word) => placeholderProblem(word, fluxRenders)),
     ],
     notes: versionNotes(note, named?.source ?? release.source),
   }

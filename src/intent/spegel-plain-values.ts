@@ -18,10 +18,10 @@ export function isPlainValues(document: YamlMap): boolean {
   return keys.some((it) => OWN_KEYS.includes(it)) || mapAt(document, 'service', 'registry') !== null || isAllChart(keys)
 }
 
-/** Values that set nothing of Spegel's own, such as resources alone. */
+/** Values that set nothing of Spegel's own, such as resources alone, or nothing at all. */
 function isAllChart(keys: readonly string[]): boolean {
   const known = eraOf(SPEGEL_MAIN).topKeys
-  return keys.length > 0 && keys.every((it) => known.includes(it))
+  return keys.every((it) => known.includes(it))
 }
 
 /** A parent chart has the values of Spegel's chart below the name of the dependency. */

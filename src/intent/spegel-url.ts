@@ -27,7 +27,8 @@ export function spegelUrlFault(text: string): SpegelUrlFault | null {
 function isHost(authority: string): boolean {
   if (authority === '' || authority.startsWith(':')) return false
   if (authority.startsWith('[')) return /^\[[0-9A-Fa-f:.]+(%25[\w.~-]+)?\](:\d*)?$/.test(authority)
-  if (!/^[\w.~\-!$&'()*+,;=:<>"[\]\u0080-\u{10ffff}]+$/u.test(authority)) return false
+  // Below 128 only the percent sign itself may be encoded.
+  if (!/^([\w.~\-!$&'()*+,;=:<>"\]\u0080-\u{10ffff}]|%25|%[89A-Fa-f][0-9A-Fa-f])+$/u.test(authority)) return false
   const colon = authority.lastIndexOf(':')
   return colon === -1 || /^:\d*$/.test(authority.slice(colon))
 }

@@ -12,7 +12,7 @@ export interface ValueContext {
   fluxRenders: boolean
 }
 
-const NEVER_STARTS = "Spegel's init container refuses it, so its pod does not start and the hosts tree stays as it is"
+const NEVER_STARTS = 'Spegel refuses it, so its pod does not start and the hosts tree stays as it is'
 
 /** Every value that Spegel refuses, or takes in another way than it reads. */
 export function valueProblems(settings: SpegelSettings, context: ValueContext): IntentProblem[] {
@@ -24,7 +24,7 @@ export function valueProblems(settings: SpegelSettings, context: ValueContext): 
     ...served.flatMap((word) => registryProblem(word, context)),
     ...settings.mirrorTargets.flatMap((word) => targetProblem(word, context)),
     ...settings.registryFilters.flatMap((word) => filterProblem(word)),
-    ...placeholderProblem(settings.registryConfigPath, null, context),
+    ...placeholderProblem(settings.registryConfigPath, context.fluxRenders),
   ]
 }
 
@@ -48,7 +48,7 @@ function registryProblem(word: Word, context: ValueContext): IntentProblem[] {
       },
     ]
   }
-  const placeholder = placeholderProblem(word, null, context)
+  const placeholder = placeholderProblem(word, context.fluxRenders)
   if (placeholder.length > 0) return placeholder
   const fault = spegelUrlFault(text)
   if (fault === null) return []
@@ -147,7 +147,7 @@ function duplicateProblems(words: readonly Word[], context: ValueContext): Inten
 }
 
 function targetProblem(word: Word, context: ValueContext): IntentProblem[] {
-  const placeholder = placeholderProblem(word, 'target', context)
+  const placeholder = placeholderProblem(word, context.fluxRenders)
   if (placeholder.length > 0) return placeholder
   const { text, source } = word
   const fault = spegelUrlFault(text)
@@ -191,36 +191,23 @@ function filterProblem(word: Word): IntentProblem[] {
   ]
 }
 
-/** A `${VAR}` or `{{ }}` that was left in a value. */
-function placeholderProblem(word: Word, what: 'target' | null, context: ValueContext): IntentProblem[] {
-  const variable = /\$\{[^}]*\}?/.exec(word.text)?.[0]
-  const template = /\{\{.*?(\}\}|$)/s.exec(word.text)?.[0]
-  const found = template ?? variable
+/** A `${VAR}`, `$(VAR)` or `{{ }}` that was left in a value. */
+export function placeholderProblem(word: Word, fluxRenders: boolean): IntentProblem[] {
+  const found = /\$\{[^}]*\}?|\{\{.*?(\}\}|$)|\$\((?!NODE_IP\))[^)]*\)/s.exec(word.text)?.[0]
   if (found === undefined) return []
-  const subject = what === 'target' ? 'The mirror target' : 'The value'
-  if (variable !== undefined && template === undefined && context.fluxRenders) {
-    return [
-      {
-        code: 'VARIABLE_UNRENDERED',
-        registry: null,
-        message: `${subject} "${word.text}" holds ${found}, which Flux fills in before Helm sees it: Pullpath cannot see what it becomes`,
-        remedy: [
-          {
-            command: 'flux build kustomization <name> --path <path>',
-            why: 'renders the file as Flux does; give the result, or write the value out (in a file that Flux does not substitute, Spegel would not start)',
-          },
-        ],
-        source: word.source,
-      },
-    ]
-  }
-  return [
-    {
-      code: 'VARIABLE_UNRENDERED',
-      registry: null,
-      message: `${subject} "${word.text}" still holds ${found}, which nothing fills in any more: ${NEVER_STARTS}`,
-      remedy: [{ command: 'write the value itself', why: 'or render the file first and give the result' }],
-      source: word.source,
-    },
+  const problem = (message: string, command: string, why: string): IntentProblem[] => [
+    { code: 'VARIABLE_UNRENDERED', registry: null, message, remedy: [{ command, why }], source: word.source },
   ]
+  if (found.startsWith('${') && fluxRenders) {
+    return problem(
+      `"${word.text}" holds ${found}, which Flux fills in before Helm sees it: Pullpath cannot see what it becomes`,
+      'flux build kustomization <name> --path <path>',
+      'renders the file as Flux does: give the result, or write the value out. Where Flux does not substitute, Spegel would not start',
+    )
+  }
+  return problem(
+    `"${word.text}" still holds ${found}: unless something fills it in, ${NEVER_STARTS}`,
+    `write the value in place of ${found}`,
+    'or render the file first and give the result',
+  )
 }

@@ -238,15 +238,18 @@ function nodeReader(text: string, document: Document.Parsed, place: (offset: num
     const header = text.indexOf('\n', start)
     const end = node.range?.[1] ?? text.length
     if (header === -1 || header + 1 >= end) return at
-    // The node's source has lost the indentation; what a written line has more than it is the indentation.
-    const written = text.slice(header + 1, end).split(/\r?\n/)
-    const kept = String(node.source ?? '').split('\n')
-    const first = kept.findIndex((line) => /\S/.test(line))
-    const indent = first === -1 ? 0 : (written[first]?.length ?? 0) - (kept[first]?.length ?? 0)
+    // The node's source has lost the indentation: what its first line has less than the written one.
+    const written = firstLineIndent(text.slice(header + 1, end))
+    const indent = written - firstLineIndent(String(node.source ?? ''))
     return { file: at.file, line: at.line + 1, column: Math.max(indent, 0) + 1 }
   }
 
   return (contents: ParsedNode) => read(contents, contents.range[0])
+}
+
+/** Spaces before the first line that has more than spaces; 0 where there is none. */
+function firstLineIndent(lines: string): number {
+  return /^(?:[^\S\n]*\n)*( *)\S/.exec(lines)?.[1]?.length ?? 0
 }
 
 function keyText(key: unknown): string {
