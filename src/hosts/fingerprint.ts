@@ -4,7 +4,7 @@ import type { FileNode, TreeNode } from './tree.ts'
 export type Writer = 'talos' | 'spegel' | 'unknown'
 
 /** What one writer left in the live tree, `_backup` apart. */
-export interface WriterTrace {
+interface WriterTrace {
   /** Paths of hosts.toml files, relative to the tree. */
   files: string[]
   /** Milliseconds since the epoch: the newest of these files; null: none, or no time is known. */

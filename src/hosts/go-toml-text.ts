@@ -4,7 +4,7 @@
  */
 
 /** A number or date that is already spelt as go-toml spells it. */
-export interface GoTomlLiteral {
+interface GoTomlLiteral {
   readonly literal: string
 }
 

@@ -47,7 +47,7 @@ export function writeSpegelTree(tree: DirectoryNode, spegel: SpegelIntent, node:
 }
 
 /** The targets as the init container gets them: `$(NODE_IP)` filled in. */
-export function spegelTargets(spegel: SpegelIntent, node: { ip: string }): string[] {
+function spegelTargets(spegel: SpegelIntent, node: { ip: string }): string[] {
   return spegel.mirrorTargets.map((target) => target.replaceAll('$(NODE_IP)', node.ip))
 }
 
