@@ -92,12 +92,13 @@ function readFlags(
   { strict }: { strict: boolean },
 ): Map<string, readonly Word[]> {
   const flags = new Map<string, readonly Word[]>()
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index]
+  const safe = words.map(withoutCredentials)
+  for (let index = 0; index < safe.length; index++) {
+    const word = safe[index]
     if (word === undefined) break
     if (!isFlag(word.text)) {
       // go-arg: after `--` nothing is a flag any more, and Spegel takes no other words
-      if (!strict || (word.text === '--' && index === words.length - 1)) continue
+      if (!strict || (word.text === '--' && index === safe.length - 1)) continue
       throw invalid(`Spegel does not expect the word "${word.text}" here, so it exits and its pod does not start`, word)
     }
     const { name, value } = splitFlag(word.text)
@@ -111,15 +112,15 @@ function readFlags(
       if (shape === 'switch' && strict) isOn(name, { text: value, source: word.source })
       flags.set(name, [{ text: value, source: word.source }])
     } else if (shape === 'list') {
-      const end = words.findIndex((it, at) => at > index && isFlagOrEnd(it.text))
-      const values = words.slice(index + 1, end === -1 ? words.length : end)
+      const end = safe.findIndex((it, at) => at > index && isFlagOrEnd(it.text))
+      const values = safe.slice(index + 1, end === -1 ? safe.length : end)
       flags.set(name, values)
       index += values.length
     } else if (shape === 'switch') {
       // go-arg: a switch without a value is on, also when it is written as `--resolve-tags=`
       flags.set(name, [{ text: 'true', source: word.source }])
     } else {
-      const following = words[index + 1]
+      const following = safe[index + 1]
       if (following !== undefined && !isFlag(following.text)) {
         flags.set(name, [following])
         index++
@@ -138,6 +139,11 @@ function splitFlag(text: string): { name: string; value: string } {
   return equals === -1
     ? { name: option, value: '' }
     : { name: option.slice(0, equals), value: option.slice(equals + 1) }
+}
+
+/** Spegel refuses a URL with a user; whatever stands there goes no further than here. */
+function withoutCredentials(word: Word): Word {
+  return { text: word.text.replace(/:\/\/[^/@\s]*@/g, '://***@'), source: word.source }
 }
 
 function isFlag(text: string): boolean {
@@ -163,7 +169,7 @@ function listOf(
   if (given !== undefined) return given
   const variable = environment.get(variableOf(flag))
   if (variable === undefined) return null
-  return commaSeparated(variable.text).map((text) => ({ text, source: variable.source }))
+  return commaSeparated(variable.text).map((text) => withoutCredentials({ text, source: variable.source }))
 }
 
 /** One record of comma-separated values, as Go's encoding/csv reads it. */

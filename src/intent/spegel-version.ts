@@ -58,6 +58,10 @@ export function settleVersion(asked: Version | null, named: NamedVersion | null)
       named === null || text !== null ? 'the files name no version of Spegel' : `${named.where} names no version`
     return { version: NEWEST_SPEGEL, assumed: true, note: `${why}: the newest release, 0.7.4, is assumed` }
   }
+  if (text.includes('${')) {
+    const why = `${named.where} has the variable ${text} for its version, which Flux fills in`
+    return { version: NEWEST_SPEGEL, assumed: true, note: `${why}: the newest release, 0.7.4, is assumed` }
+  }
   const exact = parseSpegelVersion(text)
   if (exact !== null) {
     refuseOldVersion(exact, named.source)
