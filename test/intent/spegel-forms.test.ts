@@ -83,7 +83,7 @@ t.test('a version that Flux fills in is assumed, one that is none is refused', a
   t.same([intent.version.text, intent.versionAssumed], ['0.7.4', true])
   t.match(notes, [{ code: 'VERSION_ASSUMED', message: /\$\{SPEGEL_VERSION\}/ }])
   const stable = release('  chart: {spec: {chart: spegel, version: stable}}\n')
-  t.throws(() => read(stable), { code: 'PP_VERSION_INVALID', position: { line: 5, column: 43 } })
+  t.throws(() => read(stable), { code: 'PP_VERSION_INVALID', position: { line: 5, column: 42 } })
 })
 
 t.test('what is below 0.1 is refused by name, with what to do', async (t) => {
