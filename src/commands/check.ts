@@ -8,7 +8,7 @@ import type { Command } from './command.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { usage } from './parse-arguments.ts'
 import { reportOfIntent } from './report-of-intent.ts'
-import { CONFIG_OPTION, DOCUMENTATION_IP, INTENT_OPTIONS, NODE_OPTIONS, settingsOf } from './settings.ts'
+import { CONFIG_OPTION, INTENT_OPTIONS, NODE_OPTIONS, type Settings, settingsOf } from './settings.ts'
 import { withTreeFrom } from './tree-from.ts'
 
 export const check: Command = {
@@ -40,23 +40,32 @@ examples:
     if (given.has('json') && given.has('brief')) throw usage(check, '--json and --brief exclude each other')
     const intentOnly = given.has('intent-only')
     const settings = await settingsOf(check, given, context, { intent: true, nodeIp: !intentOnly })
-    const inputs = await readInputs(settings.config)
-    const { intent, daemon, node } = inputs
-    let report: NodeReport
-    if (intentOnly) {
-      report = reportOfIntent(intent, daemon, node).report
-      if (settings.nodeIpAssumed) {
-        const note = `--node-ip was not given: ${DOCUMENTATION_IP}, an address for documentation, stands for the node's.`
-        report = { ...report, notes: [...report.notes, note] }
-      }
-    } else {
-      const hostsDir = given.text('hosts-dir')
-      const seen = hostsDir === null ? inputs : await withTreeFrom(resolve(hostsDir), daemon.hostsDir, inputs)
-      report = evaluate(intent, seen.observed, daemon, seen.node)
-    }
+    const found = await reportFor(settings, intentOnly, given.text('hosts-dir'))
+    const report = withAssumptions(found, settings)
     if (given.has('json')) context.write(`${JSON.stringify(report, null, 2)}\n`)
     else if (given.has('brief')) context.write(`${renderBriefLine(report)}\n`)
     else context.write(renderReportText(report, context, intentOnly ? 'intent' : 'node'))
     return exitCodeOf(report)
   },
+}
+
+async function reportFor({ config }: Settings, intentOnly: boolean, hostsDir: string | null): Promise<NodeReport> {
+  const inputs = await readInputs(config)
+  const { intent, daemon, node } = inputs
+  if (intentOnly) return reportOfIntent(intent, daemon, node).report
+  const seen = hostsDir === null ? inputs : await withTreeFrom(resolve(hostsDir), daemon.hostsDir, inputs)
+  return evaluate(intent, seen.observed, daemon, seen.node)
+}
+
+/** Says what the command line left open; a name that is not known is not shown as one. */
+function withAssumptions(report: NodeReport, { nodeNameAssumed, nodeIpAssumed }: Settings): NodeReport {
+  const { node, notes, findings } = report
+  const isNamed = findings.some((it) => it.remedy.some(({ command }) => command.includes(node.name)))
+  const added = [
+    ...(nodeIpAssumed
+      ? [`--node-ip was not given: ${node.ip}, an address for documentation, stands for the node's`]
+      : []),
+    ...(nodeNameAssumed && isNamed ? [`--node-name was not given: write the node's name for ${node.name}`] : []),
+  ]
+  return { ...report, node: nodeNameAssumed ? { ...node, name: node.ip } : node, notes: [...notes, ...added] }
 }

@@ -50,7 +50,9 @@ example:
     }
     if (!given.has('json')) {
       for (const failure of expected.failures) context.writeError(`pullpath: ${failure}\n`)
-      for (const it of conflicts) context.writeError(`\n${renderFinding(it, { ...context, colour: false })}\n`)
+      for (const it of conflicts) {
+        context.writeError(`\n${renderFinding({ ...it, since: '' }, { ...context, colour: false })}\n`)
+      }
     }
     const serious = conflicts.some((it) => it.severity !== 'info')
     const unread = report.inputs.filter((it) => !it.up)

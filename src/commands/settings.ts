@@ -12,6 +12,9 @@ import type { Arguments, Command, CommandContext, CommandOption } from './comman
 import { usage } from './parse-arguments.ts'
 import { readGivenFile } from './read-given-file.ts'
 
+/** Stands in proposed commands for a node's name that is not known; a person fills it in. */
+const UNKNOWN_NAME = 'NODE_NAME'
+
 /** An address that belongs to nobody (RFC 5737), for questions that need no node. */
 export const DOCUMENTATION_IP = '192.0.2.1'
 
@@ -27,6 +30,7 @@ export const INTENT_OPTIONS = {
     summary: "Spegel's HelmRelease, Helm values, rendered DaemonSet or arguments",
   },
   'node-ip': { value: 'IP', summary: "the node's address, as it stands in Spegel's mirror targets" },
+  'node-name': { value: 'NAME', summary: "the node's name in Kubernetes, for the commands that are proposed" },
   'talos-version': { value: 'V', summary: 'the Talos release (default: the newest that Pullpath knows)' },
   'spegel-version': { value: 'V', summary: "Spegel's release (default: as the files say, else the newest known)" },
 } as const satisfies Record<string, CommandOption>
@@ -43,6 +47,8 @@ export const NODE_OPTIONS = {
 /** What a command works on, and what of it was not given. */
 export interface Settings {
   config: Config
+  /** Whether `node.name` is a placeholder, because none was given. */
+  nodeNameAssumed: boolean
   /** Whether `node.ip` is the documentation address, because none was given. */
   nodeIpAssumed: boolean
 }
@@ -72,17 +78,21 @@ export async function settingsOf(
   const environmentIp = context.environment.NODE_IP ?? ''
   const environment = { ...context.environment, NODE_IP: nodeIp ?? (environmentIp || DOCUMENTATION_IP) }
   const text = file === null ? null : readConfigText(file)
-  const config = readConfig(text, file ?? 'the defaults', { env: environment, hostname: hostname() })
+  const config = readConfig(text, file ?? 'the defaults', {
+    env: environment,
+    hostname: file === null ? UNKNOWN_NAME : hostname(),
+  })
   // Outside the agent's container the node's file system is where it is.
   if (file === null) withoutFile(config, hasIntent)
   if (nodeIp !== null) config.node.ip = nodeIp
+  config.node.name = given.text('node-name') ?? config.node.name
+  await applyIntentFlags(config, given)
+  applyNodeFlags(config, given, command)
   const nodeIpAssumed = config.node.ip === DOCUMENTATION_IP && nodeIp === null
   if (nodeIpAssumed && needs.nodeIp) {
     throw usage(command, "the node's address is not known: give --node-ip IP, or set NODE_IP")
   }
-  await applyIntentFlags(config, given)
-  applyNodeFlags(config, given, command)
-  return { config, nodeIpAssumed }
+  return { config, nodeNameAssumed: config.node.name === UNKNOWN_NAME, nodeIpAssumed }
 }
 
 function configFile(given: Arguments): string | null {

@@ -33,17 +33,22 @@ export function differenceOf(expected: readonly string[], observed: readonly str
   return lines
 }
 
-/** The lists as lines with their signs in front, each behind `indent`. */
+/** The lists as lines with their signs in front, each behind `indent`. Numbers of positions are left out. */
 export function renderDifference(
   expected: readonly string[],
   observed: readonly string[],
   options: RenderOptions,
   indent: string,
 ): string[] {
-  return differenceOf(expected, observed).map(({ sign, text }) => {
+  return differenceOf(expected.map(unnumbered), observed.map(unnumbered)).map(({ sign, text }) => {
     const line = `${sign} ${text}`
     return `${indent}${sign === '-' ? paint('red', line, options) : sign === '+' ? paint('green', line, options) : line}`
   })
+}
+
+/** An endpoint that only moved up is not another one: `2. http://…` as `http://…`. */
+function unnumbered(line: string): string {
+  return line.replace(/^\d+\. /, '')
 }
 
 /** `[i][j]`: the length of the longest common subsequence of `a` from `i` and `b` from `j`. */

@@ -22,7 +22,8 @@ export function renderFinding(finding: Finding, options: RenderOptions): string 
     lines.splice(1, 0, paint('dim', wrapText(REASONS[finding.reason].title, options.width, '  '), options))
   }
   if (finding.expected.length + finding.observed.length > 0) {
-    lines.push(labelled('difference', '- expected, + on this node', options, 'dim'))
+    const legend = finding.kind === 'conflict' ? '- declared, + what comes of it' : '- expected, + on this node'
+    lines.push(labelled('difference', legend, options, 'dim'))
     lines.push(...renderDifference(finding.expected, finding.observed, options, ' '.repeat(LABEL_WIDTH)))
   }
   lines.push(labelled('why', causeText(finding), options))

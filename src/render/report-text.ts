@@ -12,7 +12,10 @@ export type ReportSubject = 'node' | 'intent'
  * and what could not be read. Ends with a line break.
  */
 export function renderReportText(report: NodeReport, options: RenderOptions, subject: ReportSubject = 'node'): string {
-  const findings = bySeverity(report.findings)
+  const findings = bySeverity(report.findings).map((it) => {
+    // Seen for the first time just now: that says nothing.
+    return it.since === report.evaluatedAt ? { ...it, since: '' } : it
+  })
   const blocks = [heading(report, options, subject), ...findings.map((it) => renderFinding(it, options))]
   blocks.push(verdictLine(report, options, subject))
   if (report.registries.length > 0) {

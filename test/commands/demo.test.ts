@@ -10,7 +10,7 @@ t.test('every incident appears and heals, and nothing stays behind', async (t) =
     for (const { sign } of steps) {
       t.match(out, new RegExp(`pullpath_drift\\{.*reason="${sign.reason}".*\\} ${sign.present ? 1 : 0}`), name)
     }
-    t.match(out, /\n {2}run +kubectl .*spegel/, `${name}: a command to run`)
+    t.match(out, /\n {2}(run|then) +kubectl .*delete pod .*spegel/, `${name}: a command to run`)
     t.match(out, '\nHealed.\n', name)
     const directory = /A throw-away node in (\S+);/.exec(out)?.[1]
     t.ok(directory)

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeSpegelTree } from '../../hosts/spegel-writer.ts'
 import { writeTalosTree } from '../../hosts/talos-writer.ts'
@@ -38,9 +38,11 @@ export async function clearTree(directory: string): Promise<void> {
   for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true })
 }
 
-/** An edit by hand that forgets a quote. */
+/** An edit by hand that loses a quote. */
 export async function breakHostsFile(directory: string, registry: string): Promise<void> {
-  await writeFile(join(directory, registry, 'hosts.toml'), `server = 'http://${registry}\n`)
+  const path = join(directory, registry, 'hosts.toml')
+  const text = await readFile(path, 'utf8')
+  await writeFile(path, text.replace("'\n", '\n'))
 }
 
 async function readDirectory(directory: string): Promise<DirectoryNode> {
