@@ -37,10 +37,11 @@ exit codes:
     const { openDemoSite } = await import('./demo/demo-site.ts')
     const site = await openDemoSite(port)
     try {
-      context.write(await introduction(site, context))
+      context.write(await introduction(site))
       const seen = scenario === null || (await playScenario(scenario, site, context))
       if (!seen) return 1
       if (given.has('once')) return 0
+      context.write(linesToTry(site, context))
       context.write(`\nThe agent goes on serving ${site.agentUrl()}/ until Ctrl-C.\n`)
       await aborted(context.signal)
       return 0
@@ -72,38 +73,38 @@ function portOf(given: Arguments): number | null {
   throw usage(demo, `--port: ${JSON.stringify(text)} is not a port: 0 to 65535`)
 }
 
-async function introduction(site: DemoSite, context: CommandContext): Promise<string> {
+async function introduction(site: DemoSite): Promise<string> {
+  const agent = site.agentUrl()
+  const page = await (await fetch(`${agent}/`, { headers: { accept: 'text/plain' } })).text()
+  return `A throw-away node in ${site.directory}; nothing leaves this machine.
+
+  pullpath agent      ${agent}
+  stand-in Harbor     ${site.harbor.url}
+  stand-in Spegel     ${site.spegel.map((it) => it.url).join(' and ')}
+  hosts tree          ${site.hostsDir}
+
+What the agent says now (curl ${agent}/):
+
+${page.trimEnd().replaceAll(/^(?=.)/gm, '  ')}
+`
+}
+
+function linesToTry(site: DemoSite, context: CommandContext): string {
   const agent = site.agentUrl()
   const [hostPort] = site.spegel
-  const page = await (await fetch(`${agent}/`, { headers: { accept: 'text/plain' } })).text()
-  const explain = `${agent}/api/v1/explain?image=${REGISTRY}/library/hello:v1`
-  const lines = [
-    `A throw-away node in ${site.directory}; nothing leaves this machine.`,
-    '',
-    `  pullpath agent      ${agent}`,
-    `  stand-in Harbor     ${site.harbor.url}`,
-    `  stand-in Spegel     ${site.spegel.map((it) => it.url).join(' and ')}`,
-    `  hosts tree          ${site.hostsDir}`,
-    '',
-    `What the agent says now (curl ${agent}/):`,
-    '',
-    ...page
-      .trimEnd()
-      .split('\n')
-      .map((it) => `  ${it}`.trimEnd()),
-    '',
-    paint('bold', 'Try in another terminal:', context),
-    `  curl -s ${agent}/metrics | grep -E '^pullpath_(mirror_effective|drift.* 1)'`,
-    `  curl -s '${explain}'`,
-    `  curl -s ${agent}/api/v1/findings`,
-    'The same requests that containerd would send, with and without a peer that has the image:',
-    `  curl -i '${hostPort.url}/v2/library/hello/manifests/v1?ns=${REGISTRY}'`,
-    `  curl -i '${hostPort.url}/v2/library/fresh/manifests/v1?ns=${REGISTRY}'`,
-    `  curl -i '${site.harbor.url}/v2/library/fresh/manifests/v1?ns=${REGISTRY}'`,
-    'Break it, look again:',
-    `  rm -r ${site.hostsDir}/${REGISTRY}`,
-  ]
-  return `${lines.join('\n')}\n`
+  return `
+${paint('bold', 'Try in another terminal:', context)}
+  curl -s ${agent}/metrics | grep -E '^pullpath_(mirror_effective|drift.* 1)'
+  curl -s '${agent}/api/v1/explain?image=${REGISTRY}/library/hello:v1'
+  curl -s ${agent}/api/v1/findings
+What containerd would ask: a peer that has the image, one that has not, then Harbor:
+  curl -i '${hostPort.url}/v2/library/hello/manifests/v1?ns=${REGISTRY}'
+  curl -i '${hostPort.url}/v2/library/fresh/manifests/v1?ns=${REGISTRY}'
+  curl -i '${site.harbor.url}/v2/library/fresh/manifests/v1?ns=${REGISTRY}'
+Break it and ask the agent again:
+  rm -r ${site.hostsDir}/${REGISTRY}
+Or watch an incident: pullpath demo --scenario ${NAMES[0]}
+`
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

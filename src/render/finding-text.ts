@@ -32,7 +32,7 @@ export function renderFinding(finding: Finding, options: RenderOptions): string 
     const time = evidence.time === null ? '' : `${evidence.time}  `
     lines.push(labelled(index === 0 ? 'evidence' : '', `${time}${evidence.text}${from}`, options))
   }
-  if (finding.source !== null) lines.push(labelled('declared in', formatPosition(finding.source), options))
+  if (finding.source !== null) lines.push(labelled('where', formatPosition(finding.source), options))
   if (finding.since !== '') lines.push(labelled('since', finding.since, options))
   for (const [index, remedy] of finding.remedy.entries()) {
     // A command is never wrapped, so that it can be copied.

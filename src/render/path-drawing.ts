@@ -21,6 +21,9 @@ export function renderPathDrawing(
       `  containerd  ${containerd.version}, ${containerd.pullMode} pull`,
       `  directory   ${explanation.directory ?? 'none: nothing is declared for this registry'}`,
       `  hosts.toml  ${fileText(file)}`,
+      ...(explanation.resolveRequests.some((it) => it.includes('/blobs/'))
+        ? ['  order       a digest: the manifests of all endpoints first, then the blobs of all']
+        : []),
     ].join('\n'),
   ]
   if (error !== null) {

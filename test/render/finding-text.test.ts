@@ -17,7 +17,7 @@ t.test('a finding says what, why, evidence, since when, and what to run', async 
   why         Talos rewrote the tree. (talos, likely)
   evidence    no _backup [/etc/cri/conf.d/hosts]
               2026-09-01T12:03:11Z  mode 0600
-  declared in patches/registries.yaml:3:7
+  where       patches/registries.yaml:3:7
   since       2026-09-01T12:03:11Z
   run         kubectl -n kube-system delete pod spegel-x7k2p
               Its init container writes again.`,
@@ -43,7 +43,7 @@ t.test('what is not known takes no line', async (t) => {
   )
   t.match(text, /^WARNING {2}this node {2}unreadable \(fault\)\n/)
   t.match(text, /why +not known$/)
-  for (const label of ['difference', 'evidence', 'since', 'declared in', 'run']) {
+  for (const label of ['difference', 'evidence', 'since', 'where', 'run']) {
     t.notMatch(text, new RegExp(`^  ${label} `, 'm'))
   }
 })

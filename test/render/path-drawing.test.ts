@@ -78,3 +78,10 @@ t.test('notes keep their code, so that they can be looked up', async (t) => {
   const text = renderPathDrawing(explanation({ notes: [{ code: 'FILE_EMPTY', message: '0 bytes' }] }), FILE, [], PLAIN)
   t.match(text, '\nNotes:\n  - 0 bytes [FILE_EMPTY]\n')
 })
+
+t.test('a digest is looked for among the manifests of all, then among the blobs of all', async (t) => {
+  const requests = ['manifests', 'blobs'].map((kind) => `HEAD http://192.168.1.106/v2/a/${kind}/sha256:0`)
+  const digest = explanation({ endpoints: [ORIGIN], resolveRequests: requests, fetchRequests: [] })
+  t.match(renderPathDrawing(digest, FILE, [], PLAIN), '\n  order       a digest: the manifests of all endpoints first')
+  t.notMatch(renderPathDrawing(explanation(), FILE, [], PLAIN), '\n  order ')
+})
