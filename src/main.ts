@@ -18,12 +18,19 @@ const context: CommandContext = {
   terminal,
   // https://no-color.org: any value that is not empty.
   colour: terminal && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb',
-  width: terminal ? process.stdout.columns : 80,
+  width: (terminal && process.stdout.columns) || 80,
   environment: process.env,
   signal: ending.signal,
   onReload: (listener) => void process.on('SIGHUP', listener),
 }
 
-runCommandLine(process.argv.slice(2), context).then((code) => {
-  process.exitCode = code
-})
+runCommandLine(process.argv.slice(2), context).then(
+  (code) => {
+    process.exitCode = code
+  },
+  (defect: unknown) => {
+    // Not 1: that would be read as a finding.
+    process.exitCode = 2
+    console.error(defect)
+  },
+)

@@ -39,7 +39,7 @@ examples:
   async run(context, given) {
     if (given.has('json') && given.has('brief')) throw usage(check, '--json and --brief exclude each other')
     const intentOnly = given.has('intent-only')
-    const settings = await settingsOf(check, given, context, { intent: true, nodeIp: !intentOnly })
+    const settings = settingsOf(check, given, context, { intent: true, nodeIp: !intentOnly })
     const found = await reportFor(settings, intentOnly, given.text('hosts-dir'))
     const report = withAssumptions(found, settings)
     if (given.has('json')) context.write(`${JSON.stringify(report, null, 2)}\n`)

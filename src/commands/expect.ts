@@ -35,7 +35,7 @@ example:
   async run(context, given) {
     const out = given.text('out')
     if (given.has('json') && out !== null) throw usage(expect, '--json and --out exclude each other')
-    const { config } = await settingsOf(expect, given, context, { intent: true, nodeIp: true })
+    const { config } = settingsOf(expect, given, context, { intent: true, nodeIp: true })
     const { intent, daemon, node } = await readInputs(config)
     const { report, expected } = reportOfIntent(intent, daemon, node)
     const conflicts = bySeverity(report.findings)

@@ -35,7 +35,7 @@ examples:
 
   async run(context, given) {
     const image = given.positionals[0] ?? ''
-    const { config } = await settingsOf(explain, given, context, { intent: false, nodeIp: false })
+    const { config } = settingsOf(explain, given, context, { intent: false, nodeIp: false })
     const typed = given.text('hosts-dir')
     const hostsDir = typed === null ? null : resolve(typed)
     config.containerd.hostsDir = hostsDir ?? config.containerd.hostsDir

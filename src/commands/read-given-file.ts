@@ -1,18 +1,12 @@
-import { readFile } from 'node:fs/promises'
 import { PullpathError } from '../errors.ts'
 import type { IntentFile } from '../intent/yaml-documents.ts'
+import { MAX_FILE_BYTES, readRegularFile } from '../watch/regular-file.ts'
 
-/** Reads a file that was named on the command line. Throws PP_FILE_UNREADABLE. */
-export async function readGivenFile(path: string): Promise<IntentFile> {
-  try {
-    return { path, text: await readFile(path, 'utf8') }
-  } catch (error) {
-    const { code = 'EIO' } = error as NodeJS.ErrnoException
-    const why: Readonly<Record<string, string>> = {
-      ENOENT: 'no such file',
-      EACCES: 'permission denied',
-      EISDIR: 'it is a directory, not a file',
-    }
-    throw new PullpathError('PP_FILE_UNREADABLE', `${path}: ${why[code] ?? code}`, { cause: error })
-  }
+/** Reads a file that was named on the command line. Throws PP_FILE_UNREADABLE for what the agent could not read either. */
+export function readGivenFile(path: string): IntentFile {
+  const reading = readRegularFile(path)
+  if (reading.kind === 'file' && reading.text !== null) return { path, text: reading.text }
+  const tooLarge = `larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`
+  const why = reading.kind === 'unreadable' ? reading.message : reading.omitted === 'too-large' ? tooLarge : 'not UTF-8'
+  throw new PullpathError('PP_FILE_UNREADABLE', `${path}: ${why}`, { advice: 'name a text file' })
 }

@@ -58,12 +58,12 @@ export interface Settings {
  * command cannot know what to look at and says what to give. Files that are named on the command line must be readable.
  * Throws PP_USAGE, PP_CONFIG_INVALID, PP_FILE_UNREADABLE, PP_VERSION_INVALID, PP_ADDRESS_INVALID.
  */
-export async function settingsOf(
+export function settingsOf(
   command: Command,
   given: Arguments,
   context: CommandContext,
   needs: { intent: boolean; nodeIp: boolean },
-): Promise<Settings> {
+): Settings {
   const nodeIp = given.text('node-ip')
   if (nodeIp !== null && isIP(nodeIp) === 0) {
     throw new PullpathError('PP_ADDRESS_INVALID', `--node-ip: ${JSON.stringify(nodeIp)} is not an IP address`, {
@@ -86,7 +86,7 @@ export async function settingsOf(
   if (file === null) withoutFile(config, hasIntent)
   if (nodeIp !== null) config.node.ip = nodeIp
   config.node.name = given.text('node-name') ?? config.node.name
-  await applyIntentFlags(config, given)
+  applyIntentFlags(config, given)
   applyNodeFlags(config, given, command)
   const nodeIpAssumed = config.node.ip === DOCUMENTATION_IP && nodeIp === null
   if (nodeIpAssumed && needs.nodeIp) {
@@ -107,12 +107,12 @@ function withoutFile(config: Config, hasIntent: boolean): void {
 }
 
 /** A mistake in a file that is named here is the command's error at once, not an input that is down. */
-async function applyIntentFlags(config: Config, given: Arguments): Promise<void> {
+function applyIntentFlags(config: Config, given: Arguments): void {
   const { talos, spegel } = config.intent
   talos.version = version(given, 'talos-version') ?? talos.version
   spegel.version = version(given, 'spegel-version') ?? spegel.version
-  const talosFiles = await Promise.all(given.texts('talos').map(readGivenFile))
-  const spegelFiles = await Promise.all(given.texts('spegel').map(readGivenFile))
+  const talosFiles = given.texts('talos').map(readGivenFile)
+  const spegelFiles = given.texts('spegel').map(readGivenFile)
   readIntent({
     talosFiles,
     spegelFiles,

@@ -1,14 +1,22 @@
+import { truncateSync } from 'node:fs'
 import t from 'tap'
 import { fixture, INTENT, run } from './run.ts'
 
 const TALOS = ['--talos', fixture('machine-registries.yaml')]
 
 t.test('wrong input is one line that says what, where and what to do; the exit code is 2', async (t) => {
-  const dir = t.testdir({ 'config.yaml': 'watch: { setle: 1s }\n', '192.168.1.106': 'x' })
+  const dir = t.testdir({ 'config.yaml': 'watch: { setle: 1s }\n', large: '', binary: Buffer.from([0xff, 0xfe, 0]) })
+  truncateSync(`${dir}/large`, 20 * 1024 * 1024)
   const cases: [string, string[], RegExp][] = [
     ['no input', ['check'], /nothing to read: give --talos FILE and --spegel FILE, or --config FILE/],
-    ['missing file', ['check', '--talos', '/none/a.yaml'], /\/none\/a\.yaml: no such file.*\[PP_FILE_UNREADABLE\]/],
-    ['a directory', ['expect', '--talos', dir], /it is a directory, not a file.*\[PP_FILE_UNREADABLE\]/],
+    [
+      'missing file',
+      ['check', '--talos', '/none/a.yaml'],
+      /\/none\/a\.yaml: no such file or directory.*\[PP_FILE_UNREADABLE\]/,
+    ],
+    ['a directory', ['expect', '--talos', dir], /is a directory.*\[PP_FILE_UNREADABLE\]/],
+    ['a binary', ['expect', '--talos', `${dir}/binary`], /binary: not UTF-8.*\[PP_FILE_UNREADABLE\]/],
+    ['too much', ['expect', '--talos', `${dir}/large`], /large: larger than 1 MiB.*\[PP_FILE_UNREADABLE\]/],
     ['no YAML', ['expect', '--talos', fixture('not-yaml.yaml')], /not-yaml\.yaml:\d+:\d+: .*\[PP_YAML_INVALID\]/],
     ['no address', ['check', ...TALOS], /the node's address is not known: give --node-ip IP/],
     [

@@ -30,12 +30,16 @@ export async function playScenario(scenario: Scenario, site: DemoSite, context: 
       tell(context, `${timeOfDay()}  `, `The agent does not show it within ${PATIENCE / 1000} s.`)
       return false
     }
-    tell(context, `${timeOfDay()}  `, `${seconds} s later, in /metrics:\n${series}`)
-    if (step.sign.present) {
-      for (const it of await findings(site)) context.write(`\n${renderFinding(it, context)}\n`)
-    }
+    // A series is never wrapped, so that it can be searched for.
+    context.write(`${timeOfDay()}  ${seconds} s later, in /metrics:\n${' '.repeat(14)}${series}\n`)
+    const found = await findings(site)
+    const shown = found.filter((it) => it.registry === REGISTRY)
+    for (const it of shown) context.write(`\n${renderFinding(it, context)}\n`)
+    const others = new Set(found.filter((it) => it.registry !== REGISTRY).map((it) => it.registry))
+    if (others.size > 0) context.write(`\nAlso found for ${[...others].join(', ')}.\n`)
+    if (!step.sign.present && found.length > 0) return false
   }
-  context.write(`\n${paint('green', 'Healed.', context)}\n`)
+  context.write(`\n${paint('green', 'Healed: nothing is found any more.', context)}\n`)
   return true
 }
 
@@ -59,7 +63,7 @@ function isSeriesOf(line: string, reason: string): boolean {
 }
 
 async function findings(site: DemoSite): Promise<Finding[]> {
-  const response = await fetch(`${site.agentUrl()}/api/v1/findings?registry=${REGISTRY}`)
+  const response = await fetch(`${site.agentUrl()}/api/v1/findings`)
   return (await response.json()) as Finding[]
 }
 
