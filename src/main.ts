@@ -2,14 +2,14 @@
 import type { CommandContext } from './commands/command.ts'
 import { runCommandLine } from './commands/command-line.ts'
 
-// A reader that closes its end early (`pullpath check | head -1`) has what it wants.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(process.exitCode ?? 0)
-})
-
 const ending = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => ending.abort(name))
+
+// A reader that closes its end early (`pullpath check | head -1`) has what it wants: what still runs may end.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  ending.abort(error.code)
+})
 
 const terminal = process.stdout.isTTY === true
 const context: CommandContext = {

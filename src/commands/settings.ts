@@ -16,7 +16,7 @@ import { readGivenFile } from './read-given-file.ts'
 const UNKNOWN_NAME = 'NODE_NAME'
 
 /** An address that belongs to nobody (RFC 5737), for questions that need no node. */
-export const DOCUMENTATION_IP = '192.0.2.1'
+const DOCUMENTATION_IP = '192.0.2.1'
 
 export const CONFIG_OPTION = {
   config: { value: 'FILE', summary: `the agent's configuration (default: ${DEFAULT_CONFIG_FILE}, where it exists)` },

@@ -46,7 +46,7 @@ function pathLines(path: PathReport | null): string[] {
 }
 
 /** `http://192.168.1.98:29999/v2 (peer)`, with what is special about it. */
-export function endpointLine(endpoint: EndpointReport): string {
+function endpointLine(endpoint: EndpointReport): string {
   const remarks: string[] = [endpoint.role]
   if (endpoint.declaredIn === 'default') remarks.push("containerd's default")
   if (endpoint.httpsFirst) remarks.push('https first, then http')
