@@ -1,0 +1,60 @@
+import { chmodSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import type { TreeNode } from '../../src/hosts/tree.ts'
+import { NODE_IP, NODE_STATES } from '../fixtures/node-states.ts'
+import { fixture, run } from './run.ts'
+
+/** Writes a node's tree with the modes and times that it has there. */
+function restore(path: string, node: TreeNode): void {
+  if (node.kind === 'unreadable') return
+  if (node.kind === 'directory') {
+    mkdirSync(path, { recursive: true })
+    for (const [name, entry] of node.entries) restore(join(path, name), entry)
+  } else {
+    writeFileSync(path, node.text ?? '')
+  }
+  if (node.mode !== null) chmodSync(path, node.mode)
+  if (node.modifiedAt !== null) utimesSync(path, node.modifiedAt / 1000, node.modifiedAt / 1000)
+}
+
+/** The one reason that each state has for Harbor under a good intent; null: none. */
+const REASONS: Record<string, string | null> = {
+  A: null,
+  B: 'peer-mirror-missing',
+  // Its server line asks what Talos' own table would.
+  C: null,
+  D: 'plain-http-lost',
+  E: 'plain-http-lost',
+  F: 'mirror-missing',
+  'G empty directory': 'mirror-missing',
+  'G empty file': 'mirror-missing',
+  'G empty directory beside _default': 'mirror-shadowed',
+  'G invalid': 'hosts-file-invalid',
+  I: 'peer-target-stale',
+}
+
+t.test('check shows each state of a node with its reason, cause and remedy, from the files alone', async (t) => {
+  const root = t.testdir({
+    'helmrelease.yaml': readFileSync(fixture('helmrelease.yaml'), 'utf8').replace('hostPort: 29999', 'hostPort: 30020'),
+  })
+  const intent = ['--talos', fixture('machine-registries.yaml'), '--spegel', join(root, 'helmrelease.yaml')]
+  const node = ['--node-ip', NODE_IP, '--node-name', 'k8s-1']
+  for (const [name, state] of Object.entries(NODE_STATES)) {
+    const hosts = join(root, name)
+    restore(hosts, state.tree)
+    const typed = ['check', ...intent, ...node, '--hosts-dir', hosts]
+    const { findings } = JSON.parse((await run([...typed, '--json'])).out)
+    const harbor = findings.filter((it: { registry: string }) => it.registry === '192.168.1.106')
+    const reasons = harbor.map((it: { reason: string }) => it.reason)
+    t.same(reasons, REASONS[name] === null ? [] : [REASONS[name]], `${name}: ${state.meaning}`)
+    const { code, out } = await run(typed)
+    t.equal(code, findings.length > 0 ? 1 : 0, name)
+    for (const it of harbor) {
+      const block = out.split('\n\n').find((text) => text.includes(`192.168.1.106  ${it.reason} (drift)`)) ?? ''
+      t.match(block, /\n {2}why {9}\S/, `${name}: the cause`)
+      t.match(block, /\n {2}run {9}\S.*\n/, `${name}: the remedy`)
+      t.match(block, 'spec.nodeName=k8s-1', `${name}: with the name of the node`)
+    }
+  }
+})
