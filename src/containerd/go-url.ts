@@ -79,7 +79,9 @@ function parseHost(text: string): { host: string } | string {
     const close = text.lastIndexOf(']')
     if (close < 0) return "missing ']' in host"
     if (!/^(:\d*)?$/.test(text.slice(close + 1))) return 'invalid port after host'
-    const address = text.slice(1, close).replace(/%25/g, '%')
+    // An escaped per cent sign begins a zone; a bare one is no escape.
+    const address = decode(text.slice(1, close))
+    if (address === null) return 'invalid URL escape'
     return parseIp(address)?.family === 6 ? { host: `[${address}]${text.slice(close + 1)}` } : 'invalid host'
   }
   const colon = text.lastIndexOf(':')

@@ -47,6 +47,11 @@ function orderOfHeaders(document: TomlDocument): HostOrder {
 
 /** containerd 1.x: hosts.go, getSortedHosts sorts the keys of the tree by the line where each was first made. */
 function orderOfLines(document: TomlDocument, behaviour: Behaviour): HostOrder {
+  // go-toml v1: lexer.go, lexInsideTableKey does not know quotes. An IPv6 address in a header ends the file there.
+  const bracket = document.headers.find((it) => it.parts.some((part) => /[[\]]/.test(part)))
+  if (bracket !== undefined) {
+    return { kind: 'ignored', reason: "a table key cannot contain '[' or ']'", position: bracket.position }
+  }
   const tree = document.root.entries.get('host')?.value
   if (tree?.kind !== 'table') {
     if (!behaviour.refusesFileWithoutHosts) return { kind: 'order', hosts: [], notes: [] }

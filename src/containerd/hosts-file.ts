@@ -138,20 +138,23 @@ class TableReader {
     this.#behaviour = behaviour
   }
 
-  /** The tables under `host`, whatever their form. */
+  /** The tables under `host`, whatever their form. go-toml v2 puts `Host` and `host` into one map. */
   hostTables(root: TomlTable): [string, TomlTable][] {
-    const host = entryOf(root, 'host', this.#behaviour)?.value
-    if (host === undefined) return []
-    if (host.kind !== 'table') throw new Refused('host must be a table', host.position)
-    return [...host.entries].map(([name, { value }]) => {
-      if (value.kind !== 'table') throw new Refused(`host.${JSON.stringify(name)} must be a table`, value.position)
-      this.#noteUnknownKeys(value, ['server'])
-      return [name, value]
-    })
+    const tables = new Map<string, TomlTable>()
+    for (const { value: host } of entriesOf(root, 'host', this.#behaviour)) {
+      if (host.kind !== 'table') throw new Refused('host must be a table', host.position)
+      for (const [name, { value }] of host.entries) {
+        if (value.kind !== 'table') throw new Refused(`host.${JSON.stringify(name)} must be a table`, value.position)
+        this.#noteUnknownKeys(value, ['server'])
+        const earlier = tables.get(name)?.entries ?? []
+        tables.set(name, { ...value, entries: new Map([...earlier, ...value.entries]) })
+      }
+    }
+    return [...tables]
   }
 
   string(table: TomlTable, key: string): string | null {
-    const value = entryOf(table, key, this.#behaviour)?.value
+    const value = scalarOf(entryOf(table, key, this.#behaviour)?.value)
     if (value === undefined) return null
     if (value.kind !== 'string') throw new Refused(`${key} must be a string`, value.position)
     return value.value
@@ -162,7 +165,7 @@ class TableReader {
     const get = (key: (typeof FIELDS)[number]): TomlValue | undefined => entryOf(table, key, this.#behaviour)?.value
     const header = get('header')
     if (header !== undefined && header.kind !== 'table') throw new Refused('header must be a table', header.position)
-    const timeout = this.#behaviour.dialTimeout === 'unknown' ? undefined : get('dial_timeout')
+    const timeout = this.#behaviour.dialTimeout === 'unknown' ? undefined : scalarOf(get('dial_timeout'))
     if (timeout !== undefined && timeout.kind !== 'string') {
       throw new Refused('dial_timeout must be a string such as "200ms"', timeout.position)
     }
@@ -272,12 +275,18 @@ function matchesField(name: string, field: string, behaviour: Behaviour): boolea
   return behaviour.dialect === 'go-toml-2' ? name.toLowerCase() === field : name === field.toUpperCase()
 }
 
+/** The entry that sets a field. v2 decodes in the order of the text, so that the last spelling wins. */
 function entryOf(table: TomlTable, field: string, behaviour: Behaviour): TomlEntry | undefined {
-  const exact = table.entries.get(field)
-  if (behaviour.dialect === 'go-toml-1') return exact ?? table.entries.get(field.toUpperCase())
-  // v2 decodes in the order of the text: the last spelling wins.
-  let found = exact
-  for (const [name, entry] of table.entries) if (name.toLowerCase() === field) found = entry
+  return entriesOf(table, field, behaviour).at(-1)
+}
+
+function entriesOf(table: TomlTable, field: string, behaviour: Behaviour): TomlEntry[] {
+  if (behaviour.dialect === 'go-toml-1') {
+    const entry = table.entries.get(field) ?? table.entries.get(field.toUpperCase())
+    return entry === undefined ? [] : [entry]
+  }
+  const found: TomlEntry[] = []
+  for (const [name, entry] of table.entries) if (matchesField(name, field, behaviour)) found.push(entry)
   return found
 }
 
@@ -290,7 +299,13 @@ function words(value: TomlValue | undefined): { word: string; position: SourcePo
   })
 }
 
-function boolean(value: TomlValue | undefined, key: string): boolean | null {
+/** go-toml v2 passes over a header without content, even where its name is no table's: `[server]`. */
+function scalarOf(value: TomlValue | undefined): TomlValue | undefined {
+  return value?.kind === 'table' && value.form === 'header' && value.entries.size === 0 ? undefined : value
+}
+
+function boolean(declared: TomlValue | undefined, key: string): boolean | null {
+  const value = scalarOf(declared)
   if (value === undefined) return null
   if (value.kind !== 'boolean') throw new Refused(`${key} must be true or false`, value.position)
   return value.value

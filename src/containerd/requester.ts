@@ -22,6 +22,8 @@ export interface SentRequest {
   kind: 'manifests' | 'blobs' | 'token'
   /** Tag or digest; empty for a token. */
   object: string
+  /** Whether it carries credentials or a token. */
+  authorized: boolean
 }
 
 /** How an endpoint, or a realm, answers one request. */
@@ -139,7 +141,8 @@ export class Requester {
     const endpoint = this.#endpoint(order.index)
     let answer = this.#authorized(order.index, endpoint.host, () => this.#overTransport(order, method, endpoint))
     for (let hops = 0; answer.kind === 'status' && isRedirect(answer); hops += 1) {
-      if (hops === 10) return { kind: 'connection', transient: false }
+      // Go: the eleventh request is refused.
+      if (hops === 9) return { kind: 'connection', transient: false }
       const url = answer.location ?? ''
       answer = this.#exchange(this.#request(order, method, url))
     }
@@ -164,6 +167,7 @@ export class Requester {
       endpoint: index,
       kind: 'token',
       object: '',
+      authorized: credentials,
     }
     requests.push(request)
     const answer = answers(request)
@@ -230,7 +234,9 @@ export class Requester {
   }
 
   #request(order: Order, method: 'HEAD' | 'GET', url: string): SentRequest {
-    return { phase: this.#step.phase, method, url, endpoint: order.index, kind: order.kind, object: order.object }
+    const { index, kind, object } = order
+    const authorized = this.#handlers.has(this.#storeOf(index, this.#endpoint(index).host))
+    return { phase: this.#step.phase, method, url, endpoint: index, kind, object, authorized }
   }
 
   #endpoint(index: number): Endpoint {

@@ -98,11 +98,9 @@ function partialDrift(
         `Every pull of ${named(declared)} goes to the origin: Spegel's ${count(wantedPeers, 'target')} not asked`,
       ),
     )
-    explain(wantedPeers)
-    // Talos' own file without Spegel on top explains whatever else differs from the expected path.
+    // Talos' own file, without Spegel on top, explains whatever else differs from the expected path.
     const talosAlone = distinctEndpoints(context.state.talosPathOf(declared.registry), context.imageCache)
-    explain(asked.filter((it) => talosAlone.some((other) => isInForce(other, it))))
-    explain(wanted.filter((it) => it.declaredIn === 'server' && !talosAlone.some((other) => isInForce(other, it))))
+    explain(hasSameEndpoints(asked, talosAlone) ? [...wanted, ...asked] : wantedPeers)
   } else if (isStale(wantedPeers, askedPeers)) {
     const addresses = [...new Set(askedPeers.map((it) => it.host.replace(/:\d+$/, '')))].join(', ')
     findings.push(
@@ -186,6 +184,11 @@ function lostEndpoints(wanted: readonly RatedEndpoint[], asked: readonly RatedEn
   return wanted.filter(
     (it) => it.role !== 'peer' && it.declaredIn !== 'default' && !asked.some((found) => isInForce(it, found)),
   )
+}
+
+function hasSameEndpoints(one: readonly RatedEndpoint[], other: readonly RatedEndpoint[]): boolean {
+  const { missing, unexpected, changed } = comparePaths(one, other)
+  return missing.length + unexpected.length + changed.length === 0
 }
 
 /** The same ports in the same order at another address: written for a node that this one was, or is not. */

@@ -65,6 +65,12 @@ const MAX_DEPTH = 200
  * `file` is only used in positions.
  */
 export function parseToml(text: string, file: string): TomlResult {
+  const carriageReturn = /\r(?!\n)/.exec(text)
+  if (carriageReturn !== null) {
+    const before = text.slice(0, carriageReturn.index).split('\n')
+    const position = { file, line: before.length, column: (before.at(-1) ?? '').length + 1 }
+    return { ok: false, error: { message: 'A carriage return without a newline', position } }
+  }
   try {
     return { ok: true, document: buildDocument(parseTOML(text, { tomlVersion: '1.0.0' }), file) }
   } catch (error) {

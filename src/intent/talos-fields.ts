@@ -36,7 +36,7 @@ export function booleanField(parent: YamlMap | null, key: string): boolean | nul
   if (value === null) return null
   if (value.kind === 'scalar' && value.plain && TRUE.test(value.text)) return true
   if (value.kind === 'scalar' && value.plain && FALSE.test(value.text)) return false
-  throw wrongShape(value, key, 'true or false, without quotes')
+  throw wrongShape(value, key, 'true or false without quotes')
 }
 
 /** Throws PP_INTENT_INVALID unless the item is a map. */
@@ -115,8 +115,9 @@ function fieldOf(parent: YamlMap | null, key: string): YamlNode | null {
 function wrongShape(value: YamlNode, key: string, wanted: string, advice = ''): PullpathError {
   // An unquoted `{{ value }}` is a map of a map to YAML.
   const isTemplate = value.kind === 'map' && [...value.entries.keys()].some((name) => name.startsWith('{'))
-  const found = value.kind === 'map' ? 'a map' : value.kind === 'list' ? 'a list' : 'a single value'
-  return new PullpathError('PP_INTENT_INVALID', `Talos wants ${wanted} for ${key}, this is ${found}`, {
+  const single = value.kind === 'scalar' && !value.plain ? 'a quoted text' : 'a single value'
+  const found = value.kind === 'map' ? 'a map' : value.kind === 'list' ? 'a list' : single
+  return new PullpathError('PP_INTENT_INVALID', `for ${key} Talos wants ${wanted}, and here stands ${found}`, {
     position: value.at,
     advice: isTemplate ? 'a template stands here: render it first and give the result' : advice,
   })

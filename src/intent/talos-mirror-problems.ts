@@ -35,7 +35,8 @@ function nameProblems({ registry: name, source }: TalosMirror, registry: string)
 
 /** Why containerd never looks for this name (reference grammar of distribution); null: it may. */
 function whyNoReferenceHasIt(name: string): { reason: string; instead: string } | null {
-  if (name === '*') return null
+  // A document without a name is a problem of its own.
+  if (name === '*' || name === '') return null
   const host = name.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//, '').replace(/\/.*$/, '')
   if (name.includes('://')) return { reason: 'a registry name has no scheme', instead: `${JSON.stringify(host)}:` }
   if (name.includes('/')) return { reason: 'a registry name has no path', instead: `${JSON.stringify(host)}:` }
@@ -60,7 +61,7 @@ function endpointProblems({ url, source }: TalosEndpoint, registry: string): Int
     return [unrenderedProblem(placeholder, `the endpoint ${url}`, registry, source)]
   }
   const parsed = parseGoUrl(url, { strictColons: true })
-  if (!url.includes('//')) {
+  if (url !== '' && !url.includes('//')) {
     const effect =
       typeof parsed === 'string'
         ? 'Talos cannot parse it and then writes no hosts file at all'
@@ -72,23 +73,24 @@ function endpointProblems({ url, source }: TalosEndpoint, registry: string): Int
       'or https://, if the registry speaks TLS',
     )
   }
-  const wrong = typeof parsed === 'string' ? parsed : whatIsWrong(parsed)
+  const wrong = typeof parsed === 'string' ? { what: parsed, instead: null } : whatIsWrong(parsed)
   if (wrong === null) return []
   return problem(
     'TALOS_ENDPOINT_INVALID',
-    `the endpoint ${JSON.stringify(url)} cannot be used: ${wrong}`,
-    '- http://192.168.1.106',
+    `the endpoint ${JSON.stringify(url)} cannot be used: ${wrong.what}`,
+    `- ${wrong.instead ?? `http://${registry === '_default' ? 'mirror.example' : registry}`}`,
     'http:// or https://, a host, a port if it is not the usual one, and at most a path',
   )
 }
 
-function whatIsWrong(url: GoUrl): string | null {
-  if (url.scheme !== 'http' && url.scheme !== 'https')
-    return `the scheme ${url.scheme || '(none)'} is not http or https`
-  if (url.host === '' || url.host.startsWith(':')) return 'it names no host'
-  if (url.hasUser) return 'containerd drops the user and password of an endpoint: credentials belong into auth'
-  if (url.query !== null || url.fragment !== '') return 'containerd drops what stands behind the path'
-  return null
+function whatIsWrong(url: GoUrl): { what: string; instead: string | null } | null {
+  if (url.host === '' || url.host.startsWith(':')) return { what: 'it names no host', instead: null }
+  const isWeb = url.scheme === 'http' || url.scheme === 'https'
+  const instead = `${isWeb ? url.scheme : 'http'}://${url.host}${url.path}`
+  if (!isWeb) return { what: `its scheme is ${url.scheme || 'missing'}, not http or https`, instead }
+  if (url.hasUser) return { what: 'containerd drops the user and password: credentials belong into auth', instead }
+  if (url.query === null && url.fragment === '') return null
+  return { what: 'containerd drops what stands behind the path', instead }
 }
 
 /** Talos renders one table for each `[host]` entry; the same table twice is invalid TOML and the file is ignored. */

@@ -67,6 +67,7 @@ const REFUSED: [why: string, text: string, line: number, column: number][] = [
   ['a newline in an inline table', 'a = { b = 1\n}', 2, 1],
   ['a trailing comma in an inline table', 'a = { b = 1, }', 1, 14],
   ['a string without end', '[host.a]\nca = "x\n', 2, 8],
+  ['a carriage return alone', 'a = 1\r\nb = 2\rc = 3', 2, 6],
   ['a lone surrogate', 'a = "\\ud800"', 1, 11],
   ['binary content', '\u0000\u0001\u0002', 1, 1],
 ]

@@ -1,0 +1,115 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import t from 'tap'
+
+const SRC = join(import.meta.dirname, '..', 'src')
+
+/** What each folder may import, besides itself and the files directly in `src/`. Lower ones first. */
+const MAY_IMPORT: Record<string, string[]> = {
+  intent: [],
+  hosts: ['intent'],
+  containerd: ['hosts', 'intent'],
+  drift: ['containerd', 'hosts', 'intent'],
+  render: ['drift', 'containerd', 'hosts', 'intent'],
+  config: [],
+  watch: ['config', 'drift', 'containerd', 'hosts', 'intent'],
+  metrics: ['drift', 'containerd'],
+  server: ['render', 'drift', 'containerd'],
+  commands: ['config', 'watch', 'server', 'metrics', 'render', 'drift', 'containerd', 'hosts', 'intent'],
+}
+
+/** No I/O, no clock, no process. Paths and the inspection of values are neither. */
+const PURE = ['intent', 'hosts', 'containerd', 'drift', 'render']
+const PURE_BUILTINS = new Set(['node:path', 'node:path/posix', 'node:util', 'node:net'])
+/** `node:net` only for this: whether a text is an IP address. */
+const PURE_FROM_NET = /import \{ isIP(?:v4|v6)?(?:, isIP(?:v4|v6)?)* \} from 'node:net'/
+
+/** Packages that only one folder may import. */
+const SINGLE_IMPORTER: Record<string, string> = {
+  'prom-client': 'metrics',
+  fastify: 'server',
+  '@fastify/swagger': 'server',
+}
+
+interface Import {
+  file: string
+  folder: string
+  target: string
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((it) => it.endsWith('.ts'))
+
+const imports: Import[] = files.flatMap((file) => {
+  const text = readFileSync(join(SRC, file), 'utf8')
+  const found = text.matchAll(
+    /^\s*(?:import|export)\b[^'"]*?from\s+'([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm,
+  )
+  return [...found].map((it) => ({ file, folder: folderOf(file), target: it[1] ?? it[2] ?? it[3] ?? '' }))
+})
+
+function folderOf(file: string): string {
+  return file.includes('/') ? (file.split('/')[0] ?? '') : ''
+}
+
+t.test('the check sees the imports', async (t) => {
+  t.ok(files.length > 30, `${files.length} files`)
+  t.ok(imports.length > 100, `${imports.length} imports`)
+})
+
+t.test('dependencies point one way', async (t) => {
+  const known = new Set(Object.keys(MAY_IMPORT))
+  for (const { file, folder, target } of imports) {
+    if (!target.startsWith('.')) continue
+    const to = folderOf(relative(SRC, join(SRC, dirname(file), target)))
+    if (folder === '') continue
+    t.ok(known.has(folder), `${folder} is a folder that the design knows`)
+    const mayImport = to === folder || MAY_IMPORT[folder]?.includes(to) || (to === '' && isFoundation(target))
+    const mayCompose = folder === 'commands' && target === '../agent.ts'
+    t.ok(mayImport || mayCompose, `${file} may import ${target}`)
+  }
+})
+
+/** The files directly in `src/`, but for the two that compose everything. */
+function isFoundation(target: string): boolean {
+  return !/\/(main|agent)\.ts$/.test(target)
+}
+
+t.test('the files directly in src import no folder, but for the two that compose everything', async (t) => {
+  for (const { file, folder, target } of imports) {
+    if (folder !== '' || file === 'main.ts' || file === 'agent.ts') continue
+    t.match(target, /^(\.\/[a-z-]+\.ts|[a-z@][a-z/-]*)$/, `${file} imports ${target}`)
+  }
+})
+
+t.test('the pure folders do no I/O', async (t) => {
+  const builtins = new Set(builtinModules.flatMap((it) => [it, `node:${it}`]))
+  for (const { file, folder, target } of imports) {
+    if (!PURE.includes(folder) || !builtins.has(target)) continue
+    t.ok(PURE_BUILTINS.has(target), `${file} imports ${target}`)
+    if (target === 'node:net')
+      t.match(readFileSync(join(SRC, file), 'utf8'), PURE_FROM_NET, `${file} imports only isIP`)
+  }
+})
+
+t.test('the pure folders read no clock, no environment and no random number', async (t) => {
+  for (const file of files.filter((it) => PURE.includes(folderOf(it)))) {
+    const code = readFileSync(join(SRC, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+    t.notMatch(
+      code,
+      /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.|\bperformance\.|\bfetch\(|\bsetTimeout\(/,
+      file,
+    )
+  }
+})
+
+t.test('a package has one importer where the design says so', async (t) => {
+  for (const { file, folder, target } of imports) {
+    const importer = SINGLE_IMPORTER[target]
+    if (importer !== undefined) t.equal(folder, importer, `${file} imports ${target}`)
+  }
+})
+
+t.test('main is small', async (t) => {
+  t.ok(readFileSync(join(SRC, 'main.ts'), 'utf8').split('\n').length < 60)
+})
