@@ -1,5 +1,4 @@
 import { hostname } from 'node:os'
-import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Config } from './config/config.ts'
@@ -63,7 +62,7 @@ class RunningAgent implements Agent, AgentState {
   readonly #evaluator: Evaluator
   readonly #agentMetrics = new AgentMetrics(packageJson.version)
   readonly #reportMetrics = new ReportMetrics()
-  readonly #app: FastifyInstance
+  readonly #app: ReturnType<typeof build>
   readonly #ready = Promise.withResolvers<void>()
   #configText: string
   #config: Config

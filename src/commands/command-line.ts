@@ -1,6 +1,6 @@
 import packageJson from '../../package.json' with { type: 'json' }
-import { nearestName } from '../config/nearest-name.ts'
 import { PullpathError } from '../errors.ts'
+import { nearestName } from '../nearest-name.ts'
 import { agent } from './agent.ts'
 import { check } from './check.ts'
 import type { Command, CommandContext } from './command.ts'

@@ -1,5 +1,5 @@
-import { nearestName } from '../config/nearest-name.ts'
 import { PullpathError } from '../errors.ts'
+import { nearestName } from '../nearest-name.ts'
 import { paint } from '../render/render-options.ts'
 import type { Arguments, Command, CommandContext } from './command.ts'
 import { REGISTRY } from './demo/declared.ts'

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { nearestName } from '../config/nearest-name.ts'
 import { PullpathError } from '../errors.ts'
+import { nearestName } from '../nearest-name.ts'
 import { Arguments, type Command } from './command.ts'
 
 /**

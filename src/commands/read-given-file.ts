@@ -1,6 +1,6 @@
 import { PullpathError } from '../errors.ts'
-import type { IntentFile } from '../intent/yaml-documents.ts'
-import { MAX_FILE_BYTES, readRegularFile } from '../watch/regular-file.ts'
+import { MAX_FILE_BYTES, readRegularFile } from '../files/regular-file.ts'
+import type { IntentFile } from '../format/yaml-documents.ts'
 
 /** Reads a file that was named on the command line. Throws PP_FILE_UNREADABLE for what the agent could not read either. */
 export function readGivenFile(path: string): IntentFile {

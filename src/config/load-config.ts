@@ -1,5 +1,5 @@
 import { PullpathError } from '../errors.ts'
-import { readRegularFile } from '../watch/regular-file.ts'
+import { readRegularFile } from '../files/regular-file.ts'
 
 /** Where the agent looks when it is not told. */
 export const DEFAULT_CONFIG_FILE = '/etc/pullpath/config.yaml'

@@ -1,12 +1,12 @@
 import { isIP } from 'node:net'
 import { Ajv, type ErrorObject } from 'ajv'
 import { PullpathError } from '../errors.ts'
-import { readYamlDocuments, type YamlDocument } from '../intent/yaml-documents.ts'
+import { readYamlDocuments, type YamlDocument } from '../format/yaml-documents.ts'
+import { nearestName } from '../nearest-name.ts'
 import { formatPosition, type SourcePosition } from '../source-position.ts'
 import type { Config } from './config.ts'
 import { CONFIG_SCHEMA, type ConfigSchema } from './config-schema.ts'
 import { formatDuration, parseDuration } from './duration.ts'
-import { nearestName } from './nearest-name.ts'
 import { type Environment, fillPlaceholders, shieldPlaceholders, unshieldPlaceholders } from './placeholders.ts'
 
 type Path = readonly (string | number)[]

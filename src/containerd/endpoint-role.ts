@@ -1,6 +1,7 @@
+import { parseGoUrl } from '../format/go-url.ts'
+import { portOf } from '../format/host-port.ts'
 import type { SpegelIntent } from '../intent/intent.ts'
 import type { EndpointReport, Role } from './endpoint-report.ts'
-import { parseGoUrl, portOf } from './go-url.ts'
 import type { Endpoint } from './pull-path.ts'
 
 /** How Spegel's endpoints on this node are told from others. */

@@ -1,4 +1,4 @@
-import type { TomlDocument, TomlTable, TomlValue } from '../hosts/toml-document.ts'
+import type { TomlDocument, TomlTable, TomlValue } from '../format/toml-document.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { Behaviour } from './behaviour.ts'
 import type { PathNote } from './pull-path.ts'

@@ -1,5 +1,6 @@
-import { parseGoUrl, splitHostPort } from './go-url.ts'
-import { parseIp } from './ip-address.ts'
+import { parseGoUrl } from '../format/go-url.ts'
+import { splitHostPort } from '../format/host-port.ts'
+import { parseIp } from '../format/ip-address.ts'
 import type { DaemonProfile, PathError } from './pull-path.ts'
 
 /** An endpoint of the deprecated `registry.mirrors`, or the one that CRI appends. */

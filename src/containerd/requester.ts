@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
+import { portOf } from '../format/host-port.ts'
 import type { Behaviour } from './behaviour.ts'
-import { portOf } from './go-url.ts'
 import type { Endpoint, PullPath } from './pull-path.ts'
 import type { ImageReference } from './reference.ts'
 

@@ -50,14 +50,14 @@ export function simulate(
   if (resolved.kind !== 'resolved') return { requests, outcome: resolved }
   const fetcher = client('fetch')
   if (!resolved.isManifest) {
-    const outcome = fetch(fetcher, path.endpoints, 'blobs', resolved.digest)
+    const outcome = fetchContent(fetcher, path.endpoints, 'blobs', resolved.digest)
     return { requests, outcome: outcome ?? { kind: 'error', cause: 'unknown-content' } }
   }
   const contents: [Kind, string][] = image.manifests.map((it) => ['manifests', it])
   contents.push(['blobs', image.config])
   for (const layer of image.layers) contents.push(['blobs', layer])
   for (const [kind, digest] of contents) {
-    const outcome = fetch(fetcher, path.endpoints, kind, digest)
+    const outcome = fetchContent(fetcher, path.endpoints, kind, digest)
     if (outcome !== null) return { requests, outcome }
   }
   return { requests, outcome: { kind: 'pulled' } }
@@ -84,7 +84,7 @@ export function simulateMissingManifest(
     requests,
     credentials: false,
   })
-  fetch(client, path.endpoints, 'manifests', digest)
+  fetchContent(client, path.endpoints, 'manifests', digest)
   return requests
 }
 
@@ -151,7 +151,7 @@ function resolve(
 export const ERROR_BODY = '<digest of the error>'
 
 /** fetcher.go, Fetch: every endpoint, whatever its capabilities; the first success ends it. null: fetched. */
-function fetch(client: Requester, endpoints: readonly Endpoint[], kind: Kind, object: string): Outcome | null {
+function fetchContent(client: Requester, endpoints: readonly Endpoint[], kind: Kind, object: string): Outcome | null {
   let first: Outcome | null = null
   for (const index of endpoints.keys()) {
     const last = index === endpoints.length - 1

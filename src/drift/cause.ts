@@ -1,5 +1,5 @@
+import { hostDirectory } from '../host-directory.ts'
 import { type TreeFingerprint, treeFingerprint, writerOf } from '../hosts/fingerprint.ts'
-import { hostDirectory } from '../hosts/host-directory.ts'
 import { type FileNode, nodeAt, type TreeNode } from '../hosts/tree.ts'
 import type { DeclaredRegistry } from './declared-registries.ts'
 import type { NodeFacts } from './evaluate.ts'

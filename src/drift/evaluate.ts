@@ -1,7 +1,7 @@
 import type { DaemonProfile } from '../containerd/pull-path.ts'
+import { hostDirectory } from '../host-directory.ts'
 import type { FileView } from '../hosts/file-view.ts'
 import { writerOf } from '../hosts/fingerprint.ts'
-import { hostDirectory } from '../hosts/host-directory.ts'
 import { nodeAt, type TreeNode } from '../hosts/tree.ts'
 import type { Intent } from '../intent/intent.ts'
 import { type Attribution, attributionOf } from './cause.ts'

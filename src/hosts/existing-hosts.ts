@@ -1,5 +1,5 @@
+import { parseToml, type TomlScalar, type TomlTable, type TomlValue } from '../format/toml-document.ts'
 import { type GoTomlTable, type GoTomlValue, goTomlTable } from './go-toml-text.ts'
-import { parseToml, type TomlScalar, type TomlTable, type TomlValue } from './toml-document.ts'
 
 const INT64 = { least: -(2n ** 63n), most: 2n ** 63n - 1n }
 

@@ -1,4 +1,4 @@
-import { type GoUrl, goQueryIsEmpty, goUrlText, parseGoUrl } from './go-url.ts'
+import { type GoUrl, goQueryIsEmpty, goUrlText, parseGoUrl } from '../format/go-url.ts'
 import type { SpegelRules } from './spegel-rules.ts'
 
 /** One registry or target as Spegel's `configuration` container reads it. */

@@ -1,7 +1,7 @@
+import { parseGoUrl } from '../format/go-url.ts'
+import { hostDirectory } from '../host-directory.ts'
 import type { TalosEndpoint, TalosIntent, TalosMirror, TalosTls } from '../intent/intent.ts'
 import { isAtLeast } from '../version.ts'
-import { parseGoUrl } from './go-url.ts'
-import { hostDirectory } from './host-directory.ts'
 import { type HostsFileEntry, talosHostsFile } from './talos-hosts-file.ts'
 import { type DirectoryNode, directoryNode, type FileNode, fileNode } from './tree.ts'
 

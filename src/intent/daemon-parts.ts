@@ -1,4 +1,5 @@
-import { parseToml, type TomlDocument, type TomlValue, tomlAt } from '../hosts/toml-document.ts'
+import { parseToml, type TomlDocument, type TomlValue, tomlAt } from '../format/toml-document.ts'
+import type { YamlScalar } from '../format/yaml-documents.ts'
 import type { SourcePosition } from '../source-position.ts'
 import { isAtLeast, type Version } from '../version.ts'
 import type { DaemonPart, IntentNote, IntentProblem } from './intent.ts'
@@ -12,7 +13,6 @@ import {
   unrenderedPart,
   unrenderedProblem,
 } from './talos-fields.ts'
-import type { YamlScalar } from './yaml-documents.ts'
 
 /** The only file of containerd's configuration that Talos takes from `machine.files`. */
 const CUSTOMIZATION = '/etc/cri/conf.d/20-customization.part'

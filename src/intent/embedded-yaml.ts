@@ -1,5 +1,5 @@
+import { readYamlDocuments, type YamlNode, type YamlScalar } from '../format/yaml-documents.ts'
 import type { SourcePosition } from '../source-position.ts'
-import { readYamlDocuments, type YamlNode, type YamlScalar } from './yaml-documents.ts'
 
 /**
  * Reads the YAML that stands as text inside another document; null where it is empty.

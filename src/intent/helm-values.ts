@@ -1,4 +1,4 @@
-import type { YamlEntry, YamlMap, YamlNode } from './yaml-documents.ts'
+import type { YamlEntry, YamlMap, YamlNode } from '../format/yaml-documents.ts'
 
 /**
  * Merges values as Helm does: maps deeply, everything else is replaced, the later one wins.

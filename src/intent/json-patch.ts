@@ -1,5 +1,5 @@
 import { PullpathError } from '../errors.ts'
-import type { YamlEntry, YamlList, YamlMap, YamlNode } from './yaml-documents.ts'
+import type { YamlEntry, YamlList, YamlMap, YamlNode } from '../format/yaml-documents.ts'
 
 const OPERATIONS = ['add', 'replace', 'remove', 'test', 'move', 'copy'] as const
 

@@ -1,8 +1,8 @@
+import type { IntentFile } from '../format/yaml-documents.ts'
 import type { Version } from '../version.ts'
 import type { Intent, IntentNote } from './intent.ts'
 import { readSpegelIntent } from './spegel-intent.ts'
 import { readTalosIntent } from './talos-intent.ts'
-import type { IntentFile } from './yaml-documents.ts'
 
 export { NEWEST_SPEGEL } from './spegel-version.ts'
 

@@ -1,6 +1,6 @@
+import type { IntentFile, YamlNode } from '../format/yaml-documents.ts'
 import type { Word } from './spegel-command-line.ts'
 import type { SpegelContainers } from './spegel-settings.ts'
-import type { IntentFile, YamlNode } from './yaml-documents.ts'
 
 const NO_ENVIRONMENT = new Map<string, Word>()
 

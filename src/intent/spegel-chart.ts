@@ -1,10 +1,10 @@
 import { PullpathError } from '../errors.ts'
+import type { YamlMap, YamlNode } from '../format/yaml-documents.ts'
 import type { SourcePosition } from '../source-position.ts'
 import { type Found, isNull, isTrue, lookUp, printed } from './helm-values.ts'
 import { expandVariables } from './kubernetes-variables.ts'
 import type { Word } from './spegel-command-line.ts'
 import type { SpegelEra } from './spegel-era.ts'
-import type { YamlMap, YamlNode } from './yaml-documents.ts'
 
 /** What Spegel's chart makes of values, as far as pulls depend on it: the words of both containers. */
 export interface RenderedChart {

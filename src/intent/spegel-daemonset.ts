@@ -1,11 +1,11 @@
 import { PullpathError } from '../errors.ts'
+import type { YamlNode } from '../format/yaml-documents.ts'
+import { itemsAt, nodeAt, textAt } from '../format/yaml-lookup.ts'
 import type { IntentNote } from './intent.ts'
 import { expandVariables } from './kubernetes-variables.ts'
 import type { Environment, Word } from './spegel-command-line.ts'
 import type { SpegelContainers } from './spegel-settings.ts'
 import { type NamedVersion, parseSpegelVersion } from './spegel-version.ts'
-import type { YamlNode } from './yaml-documents.ts'
-import { itemsAt, nodeAt, textAt } from './yaml-lookup.ts'
 
 /** A DaemonSet of Spegel, as `helm template` or the cluster shows it. */
 export interface SpegelDaemonSet {

@@ -1,4 +1,6 @@
 import { PullpathError } from '../errors.ts'
+import { type IntentFile, readYamlDocuments, type YamlMap, type YamlNode } from '../format/yaml-documents.ts'
+import { itemsAt, nodeAt, textAt } from '../format/yaml-lookup.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { Version } from '../version.ts'
 import { mergeHelmValues } from './helm-values.ts'
@@ -14,8 +16,6 @@ import { type SpegelRelease, spegelReleases } from './spegel-release.ts'
 import { type SpegelContainers, type SpegelSettings, settingsOf } from './spegel-settings.ts'
 import { placeholderProblem, valueProblems } from './spegel-value-problems.ts'
 import { type NamedVersion, settleVersion } from './spegel-version.ts'
-import { type IntentFile, readYamlDocuments, type YamlMap, type YamlNode } from './yaml-documents.ts'
-import { itemsAt, nodeAt, textAt } from './yaml-lookup.ts'
 
 /** The Spegel half of the intent, with what is wrong in the files and what was assumed. */
 export interface SpegelReading {

@@ -1,8 +1,8 @@
+import type { YamlEntry, YamlMap } from '../format/yaml-documents.ts'
+import { nearestName } from '../nearest-name.ts'
 import { isNull, lookUp } from './helm-values.ts'
 import type { IntentProblem } from './intent.ts'
-import { nearestName } from './nearest-name.ts'
 import { type SpegelEra, whenKeyIsRead } from './spegel-era.ts'
-import type { YamlEntry, YamlMap } from './yaml-documents.ts'
 
 /** Names that charts before 0.1 had, or that people write, and what they are called. */
 const RENAMED: ReadonlyMap<string, string> = new Map([

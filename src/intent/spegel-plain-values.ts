@@ -1,7 +1,7 @@
+import type { YamlMap } from '../format/yaml-documents.ts'
+import { mapAt, nodeAt } from '../format/yaml-lookup.ts'
 import { eraOf } from './spegel-era.ts'
 import { SPEGEL_MAIN } from './spegel-version.ts'
-import type { YamlMap } from './yaml-documents.ts'
-import { mapAt, nodeAt } from './yaml-lookup.ts'
 
 /** Top-level names that only Spegel's chart has, or that belong below `spegel` and are often put here. */
 const OWN_KEYS = [

@@ -1,10 +1,10 @@
+import type { YamlMap, YamlNode } from '../format/yaml-documents.ts'
+import { itemsAt, mapAt, nodeAt, textAt } from '../format/yaml-lookup.ts'
 import type { SourcePosition } from '../source-position.ts'
 import { readEmbeddedYaml } from './embedded-yaml.ts'
 import { mergeHelmValues } from './helm-values.ts'
 import type { IntentNote } from './intent.ts'
 import type { NamedVersion } from './spegel-version.ts'
-import type { YamlMap, YamlNode } from './yaml-documents.ts'
-import { itemsAt, mapAt, nodeAt, textAt } from './yaml-lookup.ts'
 
 /** A release of Spegel's chart as Git asks for it. */
 export interface SpegelRelease {

@@ -1,10 +1,10 @@
 import { PullpathError } from '../errors.ts'
+import { type IntentFile, readYamlDocuments, type YamlMap, type YamlNode } from '../format/yaml-documents.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { IntentNote } from './intent.ts'
 import { applyJsonPatch, isJsonPatch, readJsonPatch } from './json-patch.ts'
 import { mergeNodes } from './talos-merge.ts'
 import { applyDelete, takeDeletes } from './talos-patch-delete.ts'
-import { type IntentFile, readYamlDocuments, type YamlMap, type YamlNode } from './yaml-documents.ts'
 
 /** A Talos document of a kind of its own, as against the legacy one with `machine` and `cluster`. */
 export interface TalosDocument {

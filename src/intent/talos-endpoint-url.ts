@@ -1,4 +1,4 @@
-import { parseGoUrl } from '../hosts/go-url.ts'
+import { parseGoUrl } from '../format/go-url.ts'
 
 /**
  * A URL as a RegistryMirrorConfig keeps it: Talos parses it and writes out what Go's `URL.String()` gives, with the

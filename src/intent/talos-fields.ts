@@ -1,8 +1,8 @@
 import { PullpathError } from '../errors.ts'
+import type { YamlMap, YamlNode, YamlScalar } from '../format/yaml-documents.ts'
+import { nearestName } from '../nearest-name.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { IntentProblem } from './intent.ts'
-import { nearestName } from './nearest-name.ts'
-import type { YamlMap, YamlNode, YamlScalar } from './yaml-documents.ts'
 
 /** What Go's YAML reader takes for a boolean where one is wanted: YAML 1.1 words, without quotes. */
 const TRUE = /^(true|True|TRUE|yes|Yes|YES|on|On|ON|y|Y)$/

@@ -1,3 +1,4 @@
+import type { IntentFile } from '../format/yaml-documents.ts'
 import type { Version } from '../version.ts'
 import { readDaemonParts } from './daemon-parts.ts'
 import type { IntentNote, IntentProblem, TalosIntent } from './intent.ts'
@@ -8,7 +9,6 @@ import { mirrorProblems } from './talos-mirror-problems.ts'
 import { readMirrors } from './talos-mirrors.ts'
 import { readTls } from './talos-tls.ts'
 import { tlsProblems } from './talos-tls-problems.ts'
-import type { IntentFile } from './yaml-documents.ts'
 
 /**
  * Reads Talos machine configuration and patches of it, merged in the order given as Talos merges them.

@@ -1,4 +1,4 @@
-import type { YamlEntry, YamlNode } from './yaml-documents.ts'
+import type { YamlEntry, YamlNode } from '../format/yaml-documents.ts'
 
 /**
  * Merges a patch into a document as Talos does (pkg/machinery/config/merge): maps key by key, lists appended, scalars

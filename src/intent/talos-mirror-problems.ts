@@ -1,4 +1,4 @@
-import { type GoUrl, parseGoUrl } from '../hosts/go-url.ts'
+import { type GoUrl, parseGoUrl } from '../format/go-url.ts'
 import { formatPosition } from '../source-position.ts'
 import type { IntentProblem, TalosEndpoint, TalosMirror } from './intent.ts'
 import { unrenderedPart, unrenderedProblem } from './talos-fields.ts'

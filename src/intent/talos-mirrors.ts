@@ -1,10 +1,10 @@
+import type { YamlMap } from '../format/yaml-documents.ts'
 import type { SourcePosition } from '../source-position.ts'
 import { isAtLeast, type Version } from '../version.ts'
 import type { IntentNote, IntentProblem, TalosEndpoint, TalosMirror } from './intent.ts'
 import type { TalosDocument, TalosDocuments } from './talos-documents.ts'
 import { goUrlAsWritten, hideUser } from './talos-endpoint-url.ts'
 import { booleanField, listField, mapField, mapItem, textField, textItem, unknownKeys } from './talos-fields.ts'
-import type { YamlMap } from './yaml-documents.ts'
 
 /** The mirrors that were declared, before anything is said about whether they can work. */
 export interface DeclaredMirrors {

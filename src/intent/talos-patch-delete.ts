@@ -1,5 +1,5 @@
 import { PullpathError } from '../errors.ts'
-import type { YamlEntry, YamlMap, YamlNode } from './yaml-documents.ts'
+import type { YamlEntry, YamlMap, YamlNode } from '../format/yaml-documents.ts'
 
 /** What a `$patch: delete` takes away. */
 export interface PatchDelete {

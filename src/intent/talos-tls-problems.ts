@@ -1,5 +1,5 @@
-import { parseGoUrl } from '../hosts/go-url.ts'
-import { hostDirectory } from '../hosts/host-directory.ts'
+import { parseGoUrl } from '../format/go-url.ts'
+import { hostDirectory } from '../host-directory.ts'
 import type { IntentProblem, TalosEndpoint, TalosMirror, TalosTls } from './intent.ts'
 import { unrenderedPart, unrenderedProblem } from './talos-fields.ts'
 import { shownRegistry } from './talos-mirrors.ts'

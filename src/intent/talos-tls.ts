@@ -1,8 +1,8 @@
+import type { YamlMap } from '../format/yaml-documents.ts'
 import type { IntentProblem, TalosTls } from './intent.ts'
 import type { TalosDocument, TalosDocuments } from './talos-documents.ts'
 import { booleanField, mapField, textField, unknownKeys } from './talos-fields.ts'
 import { shownRegistry } from './talos-mirrors.ts'
-import type { YamlMap } from './yaml-documents.ts'
 
 /** TLS settings and the names of hosts that have credentials. */
 export interface DeclaredTls {

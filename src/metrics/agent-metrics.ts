@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import type { InputReport } from '../drift/report.ts'
-import { INPUT_FAILURE_REASONS, type InputFailure, type InputName } from '../watch/inputs.ts'
+import { INPUT_FAILURE_REASONS, type InputFailure } from '../input-failure.ts'
 import { CATALOGUE, TRIGGERS, type Trigger } from './catalogue.ts'
 import { counter, gauge, histogram, Registry } from './instruments.ts'
 
@@ -39,7 +39,7 @@ export class AgentMetrics {
     }
   }
 
-  countInputError(input: InputName, reason: InputFailure['reason']): void {
+  countInputError(input: InputReport['input'], reason: InputFailure['reason']): void {
     this.#inputErrors.inc({ input, reason })
   }
 

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
+import { readRegularFile } from '../files/regular-file.ts'
 import type { WatchedPart } from './input-watcher.ts'
-import { readRegularFile } from './regular-file.ts'
 
 /**
  * The agent's own configuration file as something to watch: `onText` hears each new text, null where it cannot be

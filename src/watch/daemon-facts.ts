@@ -2,9 +2,9 @@ import type { Config } from '../config/config.ts'
 import type { PullMode } from '../containerd/pull-path.ts'
 import type { DaemonFacts } from '../drift/evaluate.ts'
 import { PullpathError } from '../errors.ts'
+import type { InputFailure } from '../input-failure.ts'
 import { isAtLeast, parseVersion, type Version } from '../version.ts'
 import type { HostFiles } from './host-files.ts'
-import type { InputFailure } from './inputs.ts'
 
 /** The containerd of the newest stable Talos, 1.13.9. */
 const ASSUMED_CONTAINERD = '2.2.7'

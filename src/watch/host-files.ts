@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { readRegularFile } from '../files/regular-file.ts'
 import { globFiles } from './glob-files.ts'
 import { resolveHostPath } from './host-path.ts'
-import { readRegularFile } from './regular-file.ts'
 
 /**
  * The node's files for a reader that follows imports: by the paths that the daemon knows, below `hostRoot`.

@@ -1,8 +1,8 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { join, posix } from 'node:path'
+import { unreadable } from '../files/regular-file.ts'
+import { systemErrorCode } from '../files/system-error.ts'
 import type { UnreadableNode } from '../hosts/tree.ts'
-import { unreadable } from './regular-file.ts'
-import { systemErrorCode } from './system-error.ts'
 
 /** Where a path of the node leads. */
 export type HostPath =

@@ -1,5 +1,6 @@
 import type { DaemonFacts, NodeFacts, ObservedTree } from '../drift/evaluate.ts'
 import type { InputReport } from '../drift/report.ts'
+import type { InputFailure } from '../input-failure.ts'
 import type { Intent } from '../intent/intent.ts'
 
 /** Everything that an evaluation needs. */
@@ -13,12 +14,3 @@ export interface Inputs {
 }
 
 export type InputName = InputReport['input']
-
-/** Why an input is down. */
-export interface InputFailure {
-  /** `unreadable`: missing, forbidden, too large. `invalid`: read, and not what its reader accepts. */
-  reason: 'unreadable' | 'invalid'
-  message: string
-}
-
-export const INPUT_FAILURE_REASONS: readonly InputFailure['reason'][] = ['unreadable', 'invalid']

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { dirname, isAbsolute } from 'node:path'
-import type { IntentFile } from '../intent/yaml-documents.ts'
+import { MAX_FILE_BYTES, readRegularFile } from '../files/regular-file.ts'
+import type { IntentFile } from '../format/yaml-documents.ts'
 import { globFiles } from './glob-files.ts'
-import { MAX_FILE_BYTES, readRegularFile } from './regular-file.ts'
 
 /** What a list of patterns gave. */
 export interface IntentFilesReading {

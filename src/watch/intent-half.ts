@@ -1,7 +1,7 @@
 import { PullpathError } from '../errors.ts'
+import type { IntentFile } from '../format/yaml-documents.ts'
+import type { InputFailure } from '../input-failure.ts'
 import type { Intent } from '../intent/intent.ts'
-import type { IntentFile } from '../intent/yaml-documents.ts'
-import type { InputFailure } from './inputs.ts'
 import type { IntentFilesReading } from './intent-files.ts'
 
 /** What one half of the intent, Talos' or Spegel's, gives now. */

@@ -1,9 +1,9 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
+import { MAX_FILE_BYTES, notRegular, readRegularFile, unreadable } from '../files/regular-file.ts'
+import { systemErrorCode } from '../files/system-error.ts'
 import type { DirectoryNode, FileNode, TreeNode, UnreadableNode } from '../hosts/tree.ts'
 import { resolveHostPath } from './host-path.ts'
-import { MAX_FILE_BYTES, notRegular, readRegularFile, unreadable } from './regular-file.ts'
-import { systemErrorCode } from './system-error.ts'
 
 /** A tree and what to watch for changes of it. */
 export interface TreeReading {

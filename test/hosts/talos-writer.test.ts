@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
+import { parseToml } from '../../src/format/toml-document.ts'
 import { writeTalosTree } from '../../src/hosts/talos-writer.ts'
-import { parseToml } from '../../src/hosts/toml-document.ts'
 import { nodeAt } from '../../src/hosts/tree.ts'
 import { filesOf, type TalosCase, talosIntent } from './writer-intents.ts'
 

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
 import { PullpathError } from '../../src/errors.ts'
+import type { IntentFile } from '../../src/format/yaml-documents.ts'
 import { readSpegelIntent } from '../../src/intent/spegel-intent.ts'
 import { parseSpegelVersion } from '../../src/intent/spegel-version.ts'
-import type { IntentFile } from '../../src/intent/yaml-documents.ts'
 
 const fixture = (name: string): IntentFile => ({
   path: name,

@@ -8,7 +8,7 @@ import { readTree, TreeReader } from '../../src/watch/read-tree.ts'
 const HOSTS = '/etc/cri/conf.d/hosts'
 const TALOS = `[host]\n  [host.'http://192.168.1.106']\n    capabilities = ['pull', 'resolve']\n`
 
-type Files = NonNullable<Parameters<Test['testdir']>[0]>
+type Files = Record<string, NonNullable<Parameters<Test['testdir']>[0]>>
 
 /** A node's file system with a hosts tree in it. */
 function testNode(t: Test, hosts: Files, others: Files = {}) {

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 
-/** What Go's `net/url` makes of a URL, as far as Talos and Spegel look at it. */
+/** What Go's `net/url` makes of a URL, as far as containerd, Talos and Spegel look at it. */
 export interface GoUrl {
   /** In lower case; empty where there is none. */
   scheme: string
@@ -9,6 +9,7 @@ export interface GoUrl {
   hasUser: boolean
   /** `host[:port]`, percent-decoded. */
   host: string
+  /** Percent-decoded. */
   path: string
   /** Without `?`; null where there is no question mark. */
   query: string | null
@@ -23,7 +24,7 @@ const USER_INFO = /^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/
  * Parses as `url.Parse` does; a string is Go's error text. `strictColons`: programs built for Go 1.26 and later
  * refuse `http://fd00::1:5000`, an IPv6 address without brackets; earlier ones read the last colon as the port's.
  */
-export function parseGoUrl(raw: string, options: { strictColons: boolean }): GoUrl | string {
+export function parseGoUrl(raw: string, options: { strictColons: boolean } = { strictColons: false }): GoUrl | string {
   const hash = raw.indexOf('#')
   const fragment = hash < 0 ? '' : raw.slice(hash + 1)
   let rest = hash < 0 ? raw : raw.slice(0, hash)
@@ -31,6 +32,7 @@ export function parseGoUrl(raw: string, options: { strictColons: boolean }): GoU
   if (/[\u0000-\u001f\u007f]/.test(rest)) return 'invalid control character in URL'
 
   const url: GoUrl = { scheme: '', opaque: '', hasUser: false, host: '', path: '', query: null, fragment }
+  if (rest === '*') return { ...url, path: '*' }
   if (rest.startsWith(':')) return 'missing protocol scheme'
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(rest)?.[1]
   if (scheme !== undefined) {
@@ -60,7 +62,7 @@ export function parseGoUrl(raw: string, options: { strictColons: boolean }): GoU
     url.host = host.text
   }
   if (!percentsAreValid(rest) || !percentsAreValid(fragment)) return 'invalid URL escape'
-  return { ...url, path: rest }
+  return { ...url, path: percentDecode(rest) }
 }
 
 /** `URL.String()` of a URL without user and path, which is all that Spegel lets pass. */

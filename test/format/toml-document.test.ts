@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { parseToml, plainToml, type TomlDocument, tomlAt } from '../../src/hosts/toml-document.ts'
+import { parseToml, plainToml, type TomlDocument, tomlAt } from '../../src/format/toml-document.ts'
 
 function parsed(text: string): TomlDocument {
   const result = parseToml(text, 'hosts.toml')

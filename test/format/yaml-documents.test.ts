@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { PullpathError } from '../../src/errors.ts'
-import { readYamlDocuments, type YamlScalar } from '../../src/intent/yaml-documents.ts'
+import { readYamlDocuments, type YamlScalar } from '../../src/format/yaml-documents.ts'
 
 function read(text: string) {
   return readYamlDocuments({ path: 'a.yaml', text })

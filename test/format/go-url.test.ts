@@ -1,5 +1,5 @@
 import t from 'tap'
-import { goQueryIsEmpty, goUrlText, parseGoUrl } from '../../src/hosts/go-url.ts'
+import { goQueryIsEmpty, goUrlText, parseGoUrl } from '../../src/format/go-url.ts'
 
 t.test('a URL is read and printed as Go does', (t) => {
   const cases: [raw: string, host: string, text: string][] = [

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { nearestName } from '../../src/config/nearest-name.ts'
+import { nearestName } from '../src/nearest-name.ts'
 
 const NAMES = ['rescan', 'settle', 'holdDown']
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { hostDirectory } from '../../src/hosts/host-directory.ts'
+import { hostDirectory } from '../src/host-directory.ts'
 
 t.test('a registry is named as Talos and containerd name its directory', (t) => {
   const cases: [registry: string, directory: string][] = [
