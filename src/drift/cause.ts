@@ -1,46 +1,10 @@
-import { hostDirectory } from '../host-directory.ts'
-import { type TreeFingerprint, treeFingerprint, writerOf } from '../hosts/fingerprint.ts'
-import { type FileNode, nodeAt, type TreeNode } from '../hosts/tree.ts'
+import { writerOf } from '../hosts/fingerprint.ts'
+import { type Attribution, isoTime } from './attribution.ts'
 import type { DeclaredRegistry } from './declared-registries.ts'
-import type { NodeFacts } from './evaluate.ts'
+import { at, backupEvidence, backupMadeAt, fileEvidence, noBackup, seenEvidence } from './evidence.ts'
 import type { RatedPath } from './path-comparison.ts'
 import type { Reason } from './reasons.ts'
-import type { Remedies } from './remedy.ts'
 import type { Evidence, Finding, Remedy } from './report.ts'
-
-/** What the tree and the node tell about who wrote what and when. */
-export interface Attribution {
-  node: NodeFacts
-  remedies: Remedies
-  hostsDir: string
-  traces: TreeFingerprint
-  /** Whether `_backup` holds a hosts.toml of this registry. */
-  isInBackup(registry: string): boolean
-  /** The file at an absolute path, if it is one of the tree. */
-  fileAt(path: string): FileNode | null
-}
-
-export function attributionOf(tree: TreeNode, hostsDir: string, node: NodeFacts, remedies: Remedies): Attribution {
-  return {
-    node,
-    remedies,
-    hostsDir,
-    traces: treeFingerprint(tree),
-    isInBackup: (registry) =>
-      [registry, hostDirectory(registry === '_default' ? '*' : registry)].some(
-        (name) => nodeAt(tree, `_backup/${name}/hosts.toml`)?.kind === 'file',
-      ),
-    fileAt: (path) => {
-      const file = path.startsWith(`${hostsDir}/`) ? nodeAt(tree, path.slice(hostsDir.length)) : undefined
-      return file?.kind === 'file' ? file : null
-    },
-  }
-}
-
-/** Milliseconds since the epoch as ISO 8601; null where there is no time. */
-export function isoTime(milliseconds: number | null): string | null {
-  return milliseconds === null ? null : new Date(milliseconds).toISOString()
-}
 
 type Explained = { cause: Finding['cause']; evidence: Evidence[]; remedy: Remedy[] }
 
@@ -52,7 +16,7 @@ export function causeOfDrift(
   it: Attribution,
 ): Explained {
   const explained = CAUSES[reason]?.(declared, observed, it) ?? byWriter(declared, observed, it)
-  return { ...explained, evidence: [...explained.evidence, ...fileEvidence(declared, observed, it)] }
+  return { ...explained, evidence: [...explained.evidence, ...fileEvidence(reason, declared, observed, it)] }
 }
 
 const CAUSES: Partial<Record<Reason, (declared: DeclaredRegistry, observed: RatedPath, it: Attribution) => Explained>> =
@@ -240,63 +204,6 @@ function byWriter(declared: DeclaredRegistry, observed: RatedPath, it: Attributi
       ? it.remedies.applyTalos('brings what Git declares to this node')
       : [it.remedies.recreateSpegelPod()]
   return { cause: { actor: 'unknown', text, confidence: 'unknown' }, evidence: backupEvidence(it), remedy }
-}
-
-function fileEvidence(declared: DeclaredRegistry, observed: RatedPath, it: Attribution): Evidence[] {
-  const evidence: Evidence[] = []
-  const file = observed.file === null ? null : it.fileAt(observed.file)
-  if (observed.file !== null && file !== null) {
-    const mode = file.mode === null ? '' : `, mode ${(file.mode & 0o777).toString(8).padStart(4, '0')}`
-    evidence.push({
-      text: `written in the form of ${writerOf(file)}${mode}`,
-      source: observed.file,
-      time: isoTime(file.modifiedAt),
-    })
-  } else {
-    const text =
-      observed.directory === null ? `no directory for ${declared.registry}` : 'a directory without hosts.toml'
-    evidence.push({ text, source: observed.directory ?? it.hostsDir, time: null })
-  }
-  if (it.isInBackup(declared.registry)) {
-    evidence.push({
-      text: "Talos' entry is in _backup, where containerd does not look",
-      source: `${it.hostsDir}/_backup`,
-      time: null,
-    })
-  }
-  return evidence
-}
-
-function backupEvidence(it: Attribution): Evidence[] {
-  return it.traces.backup !== null
-    ? [
-        {
-          text: "Spegel's init container has run: _backup is there",
-          source: `${it.hostsDir}/_backup`,
-          time: backupMadeAt(it),
-        },
-      ]
-    : []
-}
-
-function backupMadeAt(it: Attribution): string | null {
-  return isoTime(it.traces.backup?.modifiedAt ?? null)
-}
-
-function noBackup(it: Attribution): Evidence {
-  return {
-    text: 'no _backup directory: Spegel has not run since Talos wrote the tree',
-    source: it.hostsDir,
-    time: null,
-  }
-}
-
-function seenEvidence(it: Attribution, time: string): Evidence {
-  return { text: "this agent last saw Spegel's entries", source: it.hostsDir, time }
-}
-
-function at(time: string | null | undefined): string {
-  return time ? ` at ${time}` : ''
 }
 
 function isBefore(time: string | null, bound: string | null): boolean {

@@ -1,5 +1,6 @@
 import type { PathNote } from '../containerd/pull-path.ts'
-import { type Attribution, causeOfDrift } from './cause.ts'
+import type { Attribution } from './attribution.ts'
+import { causeOfDrift } from './cause.ts'
 import { losesPlainHttp } from './conflict-findings.ts'
 import type { DeclaredRegistry } from './declared-registries.ts'
 import { declaredEndpoints } from './effective.ts'
@@ -100,7 +101,8 @@ function partialDrift(
     )
     // Talos' own file, without Spegel on top, explains whatever else differs from the expected path.
     const talosAlone = distinctEndpoints(context.state.talosPathOf(declared.registry), context.imageCache)
-    explain(hasSameEndpoints(asked, talosAlone) ? [...wanted, ...asked] : wantedPeers)
+    if (hasSameEndpoints(asked, talosAlone)) return findings
+    explain(wantedPeers)
   } else if (isStale(wantedPeers, askedPeers)) {
     const addresses = [...new Set(askedPeers.map((it) => it.host.replace(/:\d+$/, '')))].join(', ')
     findings.push(
@@ -148,9 +150,13 @@ function remainingDrift(
 ): FindingDraft[] {
   const isOpen = (it: RatedEndpoint) => !explained.has(it)
   const difference = comparePaths(paths.wanted.filter(isOpen), paths.asked.filter(isOpen))
-  // The default upstream is nobody's declaration: where the registry itself is asked in another way, it is not missed.
+  // The registry itself asked in another way is one fact, and the default upstream is nobody's declaration: neither is
+  // missed where the registry is asked.
   const asksOrigin = observed.endpoints.some((it) => it.role === 'origin')
-  const missing = difference.missing.filter((it) => !(it.declaredIn === 'default' && asksOrigin))
+  const originChanged = difference.unexpected.some((it) => it.role === 'origin')
+  const isReplaced = (it: RatedEndpoint) =>
+    it.declaredIn === 'default' ? asksOrigin : it.role === 'origin' && originChanged
+  const missing = difference.missing.filter((it) => !isReplaced(it))
   const findings: FindingDraft[] = []
   if (missing.length > 0) {
     findings.push(report('endpoint-missing', `containerd does not ask ${listOf(missing)} for ${named(declared)}`))

@@ -2,7 +2,7 @@ import { endpointReport } from '../containerd/endpoint-report.ts'
 import type { Writer } from '../hosts/fingerprint.ts'
 import { redactHostsFile } from '../hosts/redact-hosts-file.ts'
 import type { FileNode } from '../hosts/tree.ts'
-import { isoTime } from './cause.ts'
+import { isoTime } from './attribution.ts'
 import type { RatedPath } from './path-comparison.ts'
 import type { FileReport, PathReport } from './report.ts'
 

@@ -1,10 +1,10 @@
 import t from 'tap'
 import { evaluate } from '../../src/drift/evaluate.ts'
 import { viewOf } from '../../src/hosts/file-view.ts'
-import type { DirectoryNode } from '../../src/hosts/tree.ts'
+import { type DirectoryNode, directoryNode } from '../../src/hosts/tree.ts'
 import type { Intent } from '../../src/intent/intent.ts'
 import { daemonFacts, HOSTS_DIR, intentOf, mirror, nodeFacts, spegelIntent, talosIntent } from '../fixtures/intents.ts'
-import { NODE_STATES, STATE_H } from '../fixtures/node-states.ts'
+import { NODE_STATES, STATE_H, TALOS_HARBOR, talosDirectory } from '../fixtures/node-states.ts'
 
 const HARBOR = '192.168.1.106'
 const talos = talosIntent([mirror(HARBOR, [`http://${HARBOR}`])])
@@ -166,4 +166,12 @@ t.test(`state H: ${STATE_H.meaning}`, async (t) => {
     },
     'under a bad intent',
   )
+})
+
+t.test("Talos' own tree is one finding where the registry has another name than its endpoint", async (t) => {
+  const registry = 'harbor.example'
+  const talos = talosIntent([mirror(registry, [`http://${HARBOR}`])])
+  const intent = intentOf(talos, spegelIntent([`http://${registry}`]))
+  const talosAlone = directoryNode([[registry, talosDirectory(TALOS_HARBOR)]])
+  t.same(judge(intent, talosAlone, registry), drifted(drift('peer-mirror-missing', registry)))
 })
