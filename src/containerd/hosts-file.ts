@@ -57,10 +57,17 @@ export function readHostsFile(node: FileNode & { text: string }, directory: stri
   const key = [directory, dialect, refusesFileWithoutHosts, knowsReferrers, dialTimeout !== 'unknown'].join('\n')
   const known = results.get(key)
   if (known !== undefined) return known
-  const result = decodeHostsFile(node.text, directory, behaviour)
+  const last = lastRead.get(key)
+  const result = last?.text === node.text ? last.result : decodeHostsFile(node.text, directory, behaviour)
   results.set(key, result)
+  if (lastRead.size >= MOST_REMEMBERED) lastRead.clear()
+  lastRead.set(key, { text: node.text, result })
   return result
 }
+
+/** The expected and the observed file of a directory are mostly one text: it is decoded once. */
+const lastRead = new Map<string, { text: string; result: HostsFile }>()
+const MOST_REMEMBERED = 4096
 
 class Refused extends Error {
   readonly position: SourcePosition | null

@@ -11,12 +11,14 @@ import { driftOf } from './drift-findings.ts'
 import { isEffective } from './effective.ts'
 import { type FindingDraft, makeFinding, withDistinctIds } from './finding.ts'
 import { layersDeclaredDiscarded, nodeFindings } from './node-findings.ts'
-import { type ExpectedState, expectedState, ratedPath } from './node-paths.ts'
+import { type ExpectedState, expectedState } from './node-paths.ts'
 import type { RatedPath } from './path-comparison.ts'
 import { pathReport } from './path-report.ts'
 import { peersNeverServe } from './peers-never-serve.ts'
 import { problemFindings, wrongHostsDirectory } from './problem-findings.ts'
+import { ratedPath } from './rated-path.ts'
 import { type Remedies, remediesFor } from './remedy.ts'
+import { rememberedPath } from './remembered-paths.ts'
 import type {
   Evidence,
   Finding,
@@ -79,7 +81,7 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
 
   for (const declared of declaredRegistries(intent)) {
     const { registry } = declared
-    const path = ratedPath(registry, daemon, observed.view, intent, node.ip)
+    const path = rememberedPath(registry, daemon, observed.view, intent, node.ip)
     const isSeen = isVisible && path.error?.code !== 'NOT_SEEN'
     if (isVisible && !isSeen) unseen.push(unseenEvidence(path, daemon))
     const found = isSeen ? driftOf(declared, path, context) : []

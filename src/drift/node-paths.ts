@@ -1,14 +1,13 @@
-import { peerSignature, roleOf } from '../containerd/endpoint-role.ts'
 import type { DaemonProfile } from '../containerd/pull-path.ts'
-import { pullPathOf } from '../containerd/pull-path-of.ts'
 import { expectedTree } from '../hosts/expected-tree.ts'
-import { type FileView, viewOf } from '../hosts/file-view.ts'
+import { viewOf } from '../hosts/file-view.ts'
 import type { Writer } from '../hosts/fingerprint.ts'
 import { writeTalosTree } from '../hosts/talos-writer.ts'
 import type { DirectoryNode } from '../hosts/tree.ts'
 import type { Intent, TalosIntent } from '../intent/intent.ts'
 import type { DaemonFacts, NodeFacts } from './evaluate.ts'
 import type { RatedPath } from './path-comparison.ts'
+import { ratedPath } from './rated-path.ts'
 
 /** What follows from the intent alone, on this node, for this containerd. */
 export interface ExpectedState {
@@ -25,19 +24,6 @@ export interface ExpectedState {
    * TOML. What is declared here must be in force for a registry to be effective.
    */
   declaredPathOf(registry: string): RatedPath
-}
-
-/** Rates endpoints by this intent's Spegel targets. */
-export function ratedPath(
-  registry: string,
-  daemon: DaemonProfile,
-  view: FileView,
-  intent: Intent,
-  ip: string,
-): RatedPath {
-  const path = pullPathOf(registry, daemon, view)
-  const peers = peerSignature(intent.spegel, ip)
-  return { ...path, endpoints: path.endpoints.map((it) => ({ ...it, role: roleOf(it, registry, peers) })) }
 }
 
 const remembered = new WeakMap<Intent, { key: string; state: ExpectedState }>()

@@ -16,8 +16,13 @@ const IMAGE_CACHE_HOST = '127.0.0.1:3172'
 
 /** What containerd does at an endpoint, as one comparable text: two endpoints of one text are one and the same to a pull. */
 export function behaviourOf(endpoint: Endpoint): string {
-  return JSON.stringify([endpoint.url, ...optionsOf(endpoint)])
+  const known = behaviours.get(endpoint) ?? JSON.stringify([endpoint.url, ...optionsOf(endpoint)])
+  behaviours.set(endpoint, known)
+  return known
 }
+
+/** An endpoint never changes. */
+const behaviours = new WeakMap<Endpoint, string>()
 
 /**
  * The options of an endpoint that change a pull. `skip_verify = false` acts like an absent one, but for http, where it

@@ -6,8 +6,18 @@ import { isoTime } from './attribution.ts'
 import type { RatedPath } from './path-comparison.ts'
 import type { FileReport, PathReport } from './report.ts'
 
-/** One tree's answer for a registry, without anything secret. */
+/** One tree's answer for a registry, without anything secret. Paths and files never change, so it is made once. */
 export function pathReport(path: RatedPath, file: FileNode | null, writer: Writer): PathReport {
+  const known = remembered.get(path)
+  if (known !== undefined && known.file === file && known.writer === writer) return known.report
+  const report = makeReport(path, file, writer)
+  remembered.set(path, { file, writer, report })
+  return report
+}
+
+const remembered = new WeakMap<RatedPath, { file: FileNode | null; writer: Writer; report: PathReport }>()
+
+function makeReport(path: RatedPath, file: FileNode | null, writer: Writer): PathReport {
   return {
     directory: path.directory,
     file: path.file === null ? null : fileReport(path, path.file, file, writer),
@@ -17,21 +27,12 @@ export function pathReport(path: RatedPath, file: FileNode | null, writer: Write
   }
 }
 
-const remembered = new WeakMap<FileNode, string>()
-
 function fileReport(path: RatedPath, name: string, file: FileNode | null, writer: Writer): FileReport {
   return {
     path: name,
     writer,
-    content: file?.text == null ? null : redacted(file, file.text),
+    content: file?.text == null ? null : redactHostsFile(file.text),
     modifiedAt: isoTime(file?.modifiedAt ?? null),
     used: path.fileUsed,
   }
-}
-
-/** A file's text never changes, so it is redacted once. */
-function redacted(file: FileNode, text: string): string {
-  const known = remembered.get(file) ?? redactHostsFile(text)
-  remembered.set(file, known)
-  return known
 }
