@@ -49,7 +49,8 @@ example:
       context.write(renderExpectedFiles(filesOf(expected), context))
     }
     if (!given.has('json')) {
-      for (const failure of expected.failures) context.writeError(`pullpath: ${failure}\n`)
+      // Aside from the files, so that these can be piped: which versions were assumed, what could not be seen.
+      for (const note of report.notes) context.writeError(`pullpath: ${note}\n`)
       for (const it of conflicts) {
         context.writeError(`\n${renderFinding({ ...it, since: '' }, { ...context, colour: false })}\n`)
       }

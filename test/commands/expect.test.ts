@@ -42,3 +42,8 @@ t.test('conflicts follow on standard error, so that the files can be redirected'
   t.notMatch(out, 'registry-not-mirrored')
   t.match(error, '192.168.1.106  registry-not-mirrored (conflict)')
 })
+
+t.test('the versions that were assumed are named on standard error', async (t) => {
+  const { error } = await run(['expect', ...INTENT])
+  t.match(error, /no version of Talos was given: the newest release, [\d.]+, is assumed/)
+})
