@@ -89,9 +89,16 @@ function editValues(
 ): Remedy {
   const file = spegel?.source?.file
   if (spegel?.form === 'helmrelease' && file !== undefined) {
-    const values = '(select(.kind == "HelmRelease") | .spec.values.spegel)'
-    return { command: `yq -i '${change(values)}' ${file}`, why }
+    const values = `(select(.kind == "HelmRelease" and .metadata.name == "${spegel.name}") | .spec.values.spegel)`
+    return { command: `yq -i '${change(values)}' ${shellWord(file)}`, why }
   }
-  if (spegel?.form === 'values' && file !== undefined) return { command: `yq -i '${change('.spegel')}' ${file}`, why }
+  if (spegel?.form === 'values' && file !== undefined) {
+    return { command: `yq -i '${change('.spegel')}' ${shellWord(file)}`, why }
+  }
   return { command: `# in Spegel's values: ${described}`, why }
+}
+
+/** As a shell takes it for one word. */
+function shellWord(text: string): string {
+  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

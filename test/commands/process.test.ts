@@ -23,7 +23,7 @@ function start(typed: readonly string[]): ChildProcess {
 }
 
 t.test('the exit code and the streams are those of the command', async (t) => {
-  t.match(await execute(['expect', ...INTENT]), { code: 0, error: '' })
+  t.match(await execute(['expect', ...INTENT, '--talos-version', '1.13.6']), { code: 0, error: '' })
   t.match(await execute(['chekc']), { code: 2, out: '', error: /^pullpath: .*\n$/ })
 })
 
