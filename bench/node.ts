@@ -1,5 +1,5 @@
 /** A node as it is after Talos and Spegel have both written, with any number of registries, in memory. */
-import type { ObservedTree } from '../src/drift/evaluate.ts'
+import type { ObservedTree } from '../src/drift/facts.ts'
 import { expectedTree } from '../src/hosts/expected-tree.ts'
 import { viewOf } from '../src/hosts/file-view.ts'
 import { type DirectoryNode, directoryNode, fileNode, type TreeNode } from '../src/hosts/tree.ts'

@@ -85,6 +85,25 @@ t.test('dependencies point one way', async (t) => {
   }
 })
 
+t.test('no file imports itself by way of others', async (t) => {
+  const importsOf = new Map<string, string[]>()
+  for (const { file, target } of imports) {
+    if (target.startsWith('.')) importsOf.set(file, [...(importsOf.get(file) ?? []), join(dirname(file), target)])
+  }
+  const done = new Set<string>()
+  const walk = (file: string, trail: readonly string[]): string | null => {
+    if (trail.includes(file)) return [...trail.slice(trail.indexOf(file)), file].join(' -> ')
+    if (done.has(file)) return null
+    for (const next of importsOf.get(file) ?? []) {
+      const circle = walk(next, [...trail, file])
+      if (circle !== null) return circle
+    }
+    done.add(file)
+    return null
+  }
+  for (const file of files) t.equal(walk(file, []), null, file)
+})
+
 /** The files directly in `src/`, but for the two that compose everything. */
 function isFoundation(target: string): boolean {
   return !/\/(main|agent)\.ts$/.test(target)

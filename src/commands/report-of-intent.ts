@@ -1,4 +1,5 @@
-import { type DaemonFacts, evaluate, evaluateIntent, type NodeFacts } from '../drift/evaluate.ts'
+import { evaluate, evaluateIntent } from '../drift/evaluate.ts'
+import type { DaemonFacts, NodeFacts } from '../drift/facts.ts'
 import type { NodeReport } from '../drift/report.ts'
 import { type ExpectedTree, expectedTree } from '../hosts/expected-tree.ts'
 import { viewOf } from '../hosts/file-view.ts'

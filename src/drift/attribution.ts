@@ -1,7 +1,7 @@
 import { hostDirectory } from '../host-directory.ts'
 import { type TreeFingerprint, treeFingerprint } from '../hosts/fingerprint.ts'
 import { type FileNode, nodeAt, type TreeNode } from '../hosts/tree.ts'
-import type { NodeFacts } from './evaluate.ts'
+import type { NodeFacts } from './facts.ts'
 import type { Remedies } from './remedy.ts'
 
 /** What the tree and the node tell about who wrote what and when. */

@@ -1,7 +1,7 @@
 import type { Intent } from '../intent/intent.ts'
 import type { DeclaredRegistry } from './declared-registries.ts'
 import { declaredEndpoints } from './effective.ts'
-import type { NodeFacts } from './evaluate.ts'
+import type { NodeFacts } from './facts.ts'
 import { describeEndpoint, describePath, type FindingDraft } from './finding.ts'
 import type { ExpectedState } from './node-paths.ts'
 import { distinctEndpoints, isInForce, type RatedEndpoint } from './path-comparison.ts'

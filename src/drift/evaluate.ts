@@ -1,6 +1,4 @@
-import type { DaemonProfile } from '../containerd/pull-path.ts'
 import { hostDirectory } from '../host-directory.ts'
-import type { FileView } from '../hosts/file-view.ts'
 import { writerOf } from '../hosts/fingerprint.ts'
 import { nodeAt, type TreeNode } from '../hosts/tree.ts'
 import type { Intent } from '../intent/intent.ts'
@@ -9,6 +7,7 @@ import { conflictOf } from './conflict-findings.ts'
 import { type DeclaredRegistry, declaredRegistries } from './declared-registries.ts'
 import { driftOf } from './drift-findings.ts'
 import { isEffective } from './effective.ts'
+import type { DaemonFacts, NodeFacts, ObservedTree } from './facts.ts'
 import { type FindingDraft, makeFinding, withDistinctIds } from './finding.ts'
 import { layersDeclaredDiscarded, nodeFindings } from './node-findings.ts'
 import { type ExpectedState, expectedState } from './node-paths.ts'
@@ -29,43 +28,6 @@ import type {
   RegistryReport,
 } from './report.ts'
 import { targetUrls } from './spegel-targets.ts'
-
-/** What is on the node: the hosts tree, and what else of its file system was read. */
-export interface ObservedTree {
-  /** The tree at `DaemonFacts.hostsDir`; an unreadable node where it could not be read. */
-  hosts: TreeNode
-  /** Everything visible by absolute path, the hosts tree included. */
-  view: FileView
-}
-
-/** What is known about the daemon, and what of it is only assumed. */
-export interface DaemonFacts extends DaemonProfile {
-  /** The directory that Talos and Spegel write: `/etc/cri/conf.d/hosts`. */
-  hostsDir: string
-  /** Whether `configPath` was read from the daemon or its configuration, not assumed to be `hostsDir`. */
-  configPathKnown: boolean
-  /** null: not known. */
-  discardUnpackedLayers: boolean | null
-  /** Where `configPath` and `discardUnpackedLayers` were read; empty where they were not. */
-  configSource: string
-  /** What is assumed, in words for a person. */
-  assumed: readonly string[]
-}
-
-/** What is known about the node apart from its daemon. */
-export interface NodeFacts {
-  name: string
-  ip: string
-  /** ISO 8601: when the inputs were read. */
-  now: string
-  /** ISO 8601; null: not known. */
-  bootedAt: string | null
-  /** ISO 8601: when this agent last saw Spegel's entries in the tree; null: never. Tells a wipe from a late start. */
-  spegelLastSeenAt: string | null
-  inputs: readonly InputReport[]
-  /** `auto`: Talos' image cache endpoint is accepted, present or not. */
-  imageCache: 'auto' | 'on' | 'off'
-}
 
 /** The heart: what containerd on this node will do, where that is not what was declared, why, and what to run. */
 export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonFacts, node: NodeFacts): NodeReport {

@@ -1,7 +1,7 @@
 import type { SourcePosition } from '../source-position.ts'
 import type { RatedEndpoint } from './path-comparison.ts'
-import { REASONS, type Reason } from './reasons.ts'
-import type { Evidence, Finding, FindingKind, Remedy } from './report.ts'
+import { type FindingKind, REASONS, type Reason } from './reasons.ts'
+import type { Evidence, Finding, Remedy } from './report.ts'
 
 /** What the one who found it has to say; the rest follows from the reason. */
 export interface FindingDraft {

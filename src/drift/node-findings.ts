@@ -1,5 +1,5 @@
 import type { Intent } from '../intent/intent.ts'
-import type { DaemonFacts, NodeFacts } from './evaluate.ts'
+import type { DaemonFacts, NodeFacts } from './facts.ts'
 import type { FindingDraft } from './finding.ts'
 import type { Remedies } from './remedy.ts'
 import type { Evidence } from './report.ts'

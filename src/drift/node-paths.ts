@@ -5,7 +5,7 @@ import type { Writer } from '../hosts/fingerprint.ts'
 import { writeTalosTree } from '../hosts/talos-writer.ts'
 import type { DirectoryNode } from '../hosts/tree.ts'
 import type { Intent, TalosIntent } from '../intent/intent.ts'
-import type { DaemonFacts, NodeFacts } from './evaluate.ts'
+import type { DaemonFacts, NodeFacts } from './facts.ts'
 import type { RatedPath } from './path-comparison.ts'
 import { ratedPath } from './rated-path.ts'
 

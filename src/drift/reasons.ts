@@ -1,4 +1,5 @@
-import type { FindingKind, Severity } from './report.ts'
+export type FindingKind = 'drift' | 'conflict' | 'fault'
+export type Severity = 'critical' | 'warning' | 'info'
 
 interface ReasonFacts {
   /** The kinds that this reason can have. */

@@ -1,6 +1,6 @@
 import type { Intent, SpegelIntent } from '../intent/intent.ts'
 import { isAtLeast } from '../version.ts'
-import type { NodeFacts } from './evaluate.ts'
+import type { NodeFacts } from './facts.ts'
 import type { Remedy } from './report.ts'
 
 /** The commands that put things right, with this node's names filled in. */
@@ -100,5 +100,5 @@ function editValues(
 
 /** As a shell takes it for one word. */
 function shellWord(text: string): string {
-  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }

@@ -2,10 +2,8 @@ import type { EndpointReport } from '../containerd/endpoint-report.ts'
 import type { PathError, PathNote, PullMode } from '../containerd/pull-path.ts'
 import type { Writer } from '../hosts/fingerprint.ts'
 import type { SourcePosition } from '../source-position.ts'
-import type { Reason } from './reasons.ts'
+import type { FindingKind, Reason, Severity } from './reasons.ts'
 
-export type FindingKind = 'drift' | 'conflict' | 'fault'
-export type Severity = 'critical' | 'warning' | 'info'
 export type Actor = 'talos' | 'spegel' | 'git' | 'containerd' | 'node' | 'unknown'
 
 /** One conflict, drift or fault. */

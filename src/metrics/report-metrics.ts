@@ -1,5 +1,6 @@
+import type { FindingKind } from '../drift/reasons.ts'
 import { reasonsOf } from '../drift/reasons.ts'
-import type { FindingKind, NodeReport } from '../drift/report.ts'
+import type { NodeReport } from '../drift/report.ts'
 import { CATALOGUE } from './catalogue.ts'
 import { gauge, Registry } from './instruments.ts'
 

@@ -1,5 +1,6 @@
+import type { Severity } from '../drift/reasons.ts'
 import { REASONS } from '../drift/reasons.ts'
-import type { Finding, Severity } from '../drift/report.ts'
+import type { Finding } from '../drift/report.ts'
 import { formatPosition } from '../source-position.ts'
 import { renderDifference } from './difference.ts'
 import { paint, type RenderOptions } from './render-options.ts'

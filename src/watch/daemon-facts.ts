@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts'
 import type { PullMode } from '../containerd/pull-path.ts'
-import type { DaemonFacts } from '../drift/evaluate.ts'
+import type { DaemonFacts } from '../drift/facts.ts'
 import { PullpathError } from '../errors.ts'
 import type { InputFailure } from '../input-failure.ts'
 import { isAtLeast, parseVersion, type Version } from '../version.ts'

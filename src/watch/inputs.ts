@@ -1,4 +1,4 @@
-import type { DaemonFacts, NodeFacts, ObservedTree } from '../drift/evaluate.ts'
+import type { DaemonFacts, NodeFacts, ObservedTree } from '../drift/facts.ts'
 import type { InputReport } from '../drift/report.ts'
 import type { InputFailure } from '../input-failure.ts'
 import type { Intent } from '../intent/intent.ts'
