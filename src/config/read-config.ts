@@ -123,7 +123,8 @@ function withDefaults(value: unknown, schema: ConfigSchema): unknown {
   return isTime ? parseDuration(chosen) : chosen
 }
 
-const ajv = new Ajv({ allErrors: true, strict: false, verbose: true })
+// The schema is this program's own: it need not be checked by JSON Schema's schema.
+const ajv = new Ajv({ allErrors: true, strict: false, meta: false, validateSchema: false })
 ajv.addKeyword({
   keyword: 'duration',
   validate(bounds: NonNullable<ConfigSchema['duration']>, value: unknown): boolean {

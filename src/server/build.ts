@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import { PullpathError } from '../errors.ts'
 import type { AgentState } from './agent-state.ts'
+import { compilers } from './request-check.ts'
 import { addRoutes, ROUTES } from './routes.ts'
 import { SCHEMAS } from './schemas.ts'
 
@@ -28,12 +29,11 @@ export function build(state: AgentState, options: ServerOptions): FastifyInstanc
     connectionTimeout: 6 * REQUEST_TIMEOUT_MS,
     http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: REQUEST_TIMEOUT_MS },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    schemaController: { compilersFactory: compilers },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => sendError(reply, error.statusCode ?? 400, error),
   })
-  // The schemas document the answers and tests hold the answers to them; nothing is compiled from them at start.
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   for (const schema of SCHEMAS) app.addSchema(schema)
   app.register(swagger, {
     openapi: {

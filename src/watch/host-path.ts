@@ -1,5 +1,5 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
-import { join, posix } from 'node:path'
+import { dirname } from 'node:path'
 import { unreadable } from '../files/regular-file.ts'
 import { systemErrorCode } from '../files/system-error.ts'
 import type { UnreadableNode } from '../hosts/tree.ts'
@@ -18,38 +18,43 @@ const MAX_LINKS = 40
  * Links are followed as the node would: an absolute target starts at `hostRoot`, and `..` never leaves it.
  */
 export function resolveHostPath(hostRoot: string, path: string): HostPath {
+  const root = hostRoot.replace(/\/+$/, '')
   let names = path.split('/')
   let at = '/'
   let links = 0
   let stats: Stats
   try {
-    stats = lstatSync(hostRoot)
-    if (stats.isSymbolicLink()) stats = lstatSync(`${hostRoot}/.`)
+    stats = lstatSync(`${root}/.`)
   } catch (error) {
     return { kind: 'unreadable', node: unreadable(error) }
   }
   for (let name = names.shift(); name !== undefined; name = names.shift()) {
     if (name === '' || name === '.') continue
     if (!stats.isDirectory()) return { kind: 'unreadable', node: notADirectory }
-    const next = posix.join(at, name)
+    const next = name === '..' ? dirname(at) : pathIn(at, name)
     try {
-      stats = lstatSync(join(hostRoot, next))
+      stats = lstatSync(root + next)
       if (stats.isSymbolicLink()) {
         links += 1
         if (links > MAX_LINKS) return { kind: 'unreadable', node: tooManyLinks }
-        const target = readlinkSync(join(hostRoot, next))
+        const target = readlinkSync(root + next)
         if (target.startsWith('/')) at = '/'
         names = [...target.split('/'), ...names]
-        stats = lstatSync(join(hostRoot, at))
+        stats = lstatSync(root + at)
         continue
       }
     } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return { kind: 'absent', nearest: join(hostRoot, at) }
+      if (systemErrorCode(error) === 'ENOENT') return { kind: 'absent', nearest: root + at }
       return { kind: 'unreadable', node: unreadable(error) }
     }
     at = next
   }
-  return { kind: 'found', real: join(hostRoot, at), stats }
+  return { kind: 'found', real: root + at, stats }
+}
+
+/** The path of an entry; `name` is one name, not a path, so that nothing needs to be normalised. */
+export function pathIn(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`
 }
 
 const notADirectory: UnreadableNode = { kind: 'unreadable', code: 'ENOTDIR', message: 'not a directory' }

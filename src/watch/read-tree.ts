@@ -1,9 +1,9 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs'
-import { dirname, join, posix } from 'node:path'
+import { dirname } from 'node:path'
 import { MAX_FILE_BYTES, notRegular, readRegularFile, unreadable } from '../files/regular-file.ts'
 import { systemErrorCode } from '../files/system-error.ts'
 import type { DirectoryNode, FileNode, TreeNode, UnreadableNode } from '../hosts/tree.ts'
-import { resolveHostPath } from './host-path.ts'
+import { pathIn, resolveHostPath } from './host-path.ts'
 
 /** A tree and what to watch for changes of it. */
 export interface TreeReading {
@@ -98,8 +98,9 @@ export class TreeReader {
     walk.entries += names.length
     if (walk.entries > MAX_ENTRIES) return notSeen(`the tree has more than ${MAX_ENTRIES} entries`)
     const entries = new Map<string, TreeNode>()
+    const inside = [...above, real]
     for (const name of names.sort()) {
-      const child = this.#entry(join(real, name), posix.join(path, name), walk, [...above, real])
+      const child = this.#entry(pathIn(real, name), pathIn(path, name), walk, inside)
       if (child !== undefined) entries.set(name, child)
     }
     const node: DirectoryNode = { kind: 'directory', entries, mode: stats.mode & 0o7777, modifiedAt: stats.mtimeMs }
