@@ -1,38 +1,9 @@
-import { chmodSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { TreeNode } from '../../src/hosts/tree.ts'
-import { NODE_IP, NODE_STATES } from '../fixtures/node-states.ts'
+import { HARBOR_REASONS, NODE_IP, NODE_STATES } from '../fixtures/node-states.ts'
+import { restoreTree } from '../fixtures/restore-tree.ts'
 import { fixture, run } from './run.ts'
-
-/** Writes a node's tree with the modes and times that it has there. */
-function restore(path: string, node: TreeNode): void {
-  if (node.kind === 'unreadable') return
-  if (node.kind === 'directory') {
-    mkdirSync(path, { recursive: true })
-    for (const [name, entry] of node.entries) restore(join(path, name), entry)
-  } else {
-    writeFileSync(path, node.text ?? '')
-  }
-  if (node.mode !== null) chmodSync(path, node.mode)
-  if (node.modifiedAt !== null) utimesSync(path, node.modifiedAt / 1000, node.modifiedAt / 1000)
-}
-
-/** The one reason that each state has for Harbor under a good intent; null: none. */
-const REASONS: Record<string, string | null> = {
-  A: null,
-  B: 'peer-mirror-missing',
-  // Its server line asks what Talos' own table would.
-  C: null,
-  D: 'plain-http-lost',
-  E: 'plain-http-lost',
-  F: 'mirror-missing',
-  'G empty directory': 'mirror-missing',
-  'G empty file': 'mirror-missing',
-  'G empty directory beside _default': 'mirror-shadowed',
-  'G invalid': 'hosts-file-invalid',
-  I: 'peer-target-stale',
-}
 
 t.test('check shows each state of a node with its reason, cause and remedy, from the files alone', async (t) => {
   const root = t.testdir({
@@ -42,12 +13,12 @@ t.test('check shows each state of a node with its reason, cause and remedy, from
   const node = ['--node-ip', NODE_IP, '--node-name', 'k8s-1']
   for (const [name, state] of Object.entries(NODE_STATES)) {
     const hosts = join(root, name)
-    restore(hosts, state.tree)
+    restoreTree(hosts, state.tree)
     const typed = ['check', ...intent, ...node, '--hosts-dir', hosts]
     const { findings } = JSON.parse((await run([...typed, '--json'])).out)
     const harbor = findings.filter((it: { registry: string }) => it.registry === '192.168.1.106')
     const reasons = harbor.map((it: { reason: string }) => it.reason)
-    t.same(reasons, REASONS[name] === null ? [] : [REASONS[name]], `${name}: ${state.meaning}`)
+    t.same(reasons, HARBOR_REASONS[name] === null ? [] : [HARBOR_REASONS[name]], `${name}: ${state.meaning}`)
     const { code, out } = await run(typed)
     t.equal(code, findings.length > 0 ? 1 : 0, name)
     for (const it of harbor) {
