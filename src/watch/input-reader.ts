@@ -40,6 +40,7 @@ export class InputReader {
   #spegelLastSeenAt: string | null
   #talos: IntentHalfReading = { intent: null, failure: null }
   #spegel: IntentHalfReading = { intent: null, failure: null }
+  #joined: { talos: Intent; spegel: Intent; intent: Intent } | null = null
   /** What is read and when it is accepted; `readInputs` and the agent's watcher drive it. */
   readonly parts: readonly WatchedPart[]
 
@@ -56,16 +57,10 @@ export class InputReader {
   /** The inputs as last accepted. `now`: milliseconds since the epoch. */
   inputs(now: number): Inputs {
     const { node, intent, containerd } = this.#config
-    const [talos, spegel] = [this.#talos.intent ?? NOTHING, this.#spegel.intent ?? NOTHING]
     const hosts = this.#trees.get(containerd.hostsDir) ?? UNREAD
     const failures = this.#failures(hosts)
     return {
-      intent: {
-        talos: talos.talos,
-        spegel: spegel.spegel,
-        problems: [...talos.problems, ...spegel.problems],
-        notes: [...talos.notes, ...spegel.notes],
-      },
+      intent: this.#intent(),
       observed: { hosts, view: viewOf(this.#trees) },
       daemon: this.#daemon.facts,
       node: {
@@ -82,6 +77,21 @@ export class InputReader {
       },
       failures,
     }
+  }
+
+  /** One object as long as neither half changes: an evaluation remembers with it what follows from it. */
+  #intent(): Intent {
+    const [talos, spegel] = [this.#talos.intent ?? NOTHING, this.#spegel.intent ?? NOTHING]
+    if (this.#joined?.talos !== talos || this.#joined.spegel !== spegel) {
+      const intent: Intent = {
+        talos: talos.talos,
+        spegel: spegel.spegel,
+        problems: [...talos.problems, ...spegel.problems],
+        notes: [...talos.notes, ...spegel.notes],
+      }
+      this.#joined = { talos, spegel, intent }
+    }
+    return this.#joined.intent
   }
 
   #failures(hosts: TreeNode): Map<InputName, InputFailure> {
