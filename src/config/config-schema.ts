@@ -17,6 +17,12 @@ export interface ConfigSchema {
 
 const HOUR = 3_600_000
 
+/** The types that a value may have; none where there is no schema. */
+export function typesOf(schema: ConfigSchema | null): readonly string[] {
+  if (schema === null) return []
+  return typeof schema.type === 'string' ? [schema.type] : schema.type
+}
+
 function section(description: string, properties: Readonly<Record<string, ConfigSchema>>): ConfigSchema {
   return { type: 'object', description, properties, additionalProperties: false }
 }

@@ -1,13 +1,13 @@
 import { isIP } from 'node:net'
-import { Ajv, type ErrorObject } from 'ajv'
 import { PullpathError } from '../errors.ts'
 import { readYamlDocuments, type YamlDocument } from '../format/yaml-documents.ts'
 import { nearestName } from '../nearest-name.ts'
 import { formatPosition, type SourcePosition } from '../source-position.ts'
 import type { Config } from './config.ts'
-import { CONFIG_SCHEMA, type ConfigSchema } from './config-schema.ts'
+import { CONFIG_SCHEMA, type ConfigSchema, typesOf } from './config-schema.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { type Environment, fillPlaceholders, shieldPlaceholders, unshieldPlaceholders } from './placeholders.ts'
+import { type Place, wrongPlaces } from './wrong-places.ts'
 
 type Path = readonly (string | number)[]
 
@@ -43,7 +43,10 @@ export function readConfig(text: string | null, file: string, surroundings: Conf
       position: document?.positionOf(path) ?? null,
     })
   })
-  if (!validate(written)) mistakes.push(...mistakesOf(validate.errors ?? [], written, document, unfilled))
+  for (const place of wrongPlaces(written, CONFIG_SCHEMA)) {
+    // A value that lacks its environment variable is one mistake, not two.
+    if (!unfilled.has(place.path.join('/'))) mistakes.push(mistakeAt(place, document))
+  }
   function fill(value: unknown, schema: ConfigSchema | null, path: Path, missing: (name: string, path: Path) => void) {
     return filled(value, schema, path, env, missing)
   }
@@ -123,41 +126,11 @@ function withDefaults(value: unknown, schema: ConfigSchema): unknown {
   return isTime ? parseDuration(chosen) : chosen
 }
 
-// The schema is this program's own: it need not be checked by JSON Schema's schema.
-const ajv = new Ajv({ allErrors: true, strict: false, meta: false, validateSchema: false })
-ajv.addKeyword({
-  keyword: 'duration',
-  validate(bounds: NonNullable<ConfigSchema['duration']>, value: unknown): boolean {
-    if (typeof value !== 'string' && typeof value !== 'number') return true
-    const time = parseDuration(value)
-    if (time === null) return false
-    return time === 0 ? bounds.off : time >= bounds.min && time <= bounds.max
-  },
-})
-const validate = ajv.compile(CONFIG_SCHEMA)
-
-function mistakesOf(
-  errors: readonly ErrorObject[],
-  value: unknown,
-  document: YamlDocument | null,
-  unfilled: ReadonlySet<string>,
-): Mistake[] {
-  const seen = new Set<string>()
-  const mistakes: Mistake[] = []
-  for (const error of errors) {
-    const path = error.instancePath.split('/').slice(1).map(unescapePointer)
-    const unknownKey: unknown = error.params.additionalProperty
-    const at = typeof unknownKey === 'string' ? [...path, unknownKey] : path
-    // One mistake a place: a wrong type breaks the pattern and the enumeration too.
-    if (seen.has(at.join('/')) || unfilled.has(at.join('/'))) continue
-    seen.add(at.join('/'))
-    if (typeof unknownKey === 'string') mistakes.push(unknownKeyMistake(path, unknownKey, document))
-    else mistakes.push(wrongValueMistake(path, valueAt(value, path), document))
-  }
-  return mistakes
+function mistakeAt({ path, key, value }: Place, document: YamlDocument | null): Mistake {
+  return key === null ? wrongValueMistake(path, value, document) : unknownKeyMistake(path, key, document)
 }
 
-function unknownKeyMistake(path: readonly string[], key: string, document: YamlDocument | null): Mistake {
+function unknownKeyMistake(path: Path, key: string, document: YamlDocument | null): Mistake {
   const known = Object.keys(schemaAt(path)?.properties ?? {})
   const near = nearestName(key, known)
   return {
@@ -167,7 +140,7 @@ function unknownKeyMistake(path: readonly string[], key: string, document: YamlD
   }
 }
 
-function wrongValueMistake(path: readonly string[], value: unknown, document: YamlDocument | null): Mistake {
+function wrongValueMistake(path: Path, value: unknown, document: YamlDocument | null): Mistake {
   const name = path.length === 0 ? 'the configuration' : path.join('.')
   return {
     message: `${name}: ${shown(value)} is not allowed`,
@@ -207,29 +180,12 @@ export function allowedValues(schema: ConfigSchema | null): string {
   return `a text that is not empty${orNull}`
 }
 
-function typesOf(schema: ConfigSchema | null): readonly string[] {
-  if (schema === null) return []
-  return typeof schema.type === 'string' ? [schema.type] : schema.type
-}
-
 function childSchema(schema: ConfigSchema | null, key: string): ConfigSchema | null {
   return schema?.properties?.[key] ?? schema?.items ?? (schema?.additionalProperties || null)
 }
 
-function schemaAt(path: readonly string[]): ConfigSchema | null {
-  return path.reduce<ConfigSchema | null>(childSchema, CONFIG_SCHEMA)
-}
-
-function valueAt(value: unknown, path: readonly string[]): unknown {
-  let node: unknown = value
-  for (const key of path) {
-    node = typeof node === 'object' && node !== null ? Reflect.get(node, key) : undefined
-  }
-  return node
-}
-
-function unescapePointer(text: string): string {
-  return text.replaceAll('~1', '/').replaceAll('~0', '~')
+function schemaAt(path: Path): ConfigSchema | null {
+  return path.reduce<ConfigSchema | null>((schema, key) => childSchema(schema, String(key)), CONFIG_SCHEMA)
 }
 
 function refusal(mistakes: readonly Mistake[], file: string): PullpathError {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import type { FileNode, UnreadableNode } from '../hosts/tree.ts'
 import { systemErrorCode, systemErrorText } from './system-error.ts'
@@ -57,12 +58,6 @@ function readAtMost(descriptor: number, limit: number): Buffer | null {
   }
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
 function decode(bytes: Buffer): string | null {
-  try {
-    return decoder.decode(bytes)
-  } catch {
-    return null // the decoder's only complaint: not UTF-8
-  }
+  return isUtf8(bytes) ? bytes.toString('utf8') : null
 }

@@ -7,8 +7,7 @@ type Compilers = NonNullable<NonNullable<FastifyServerOptions['schemaController'
 type Schema = Readonly<Record<string, unknown>>
 type Check = (data: unknown) => { value: unknown } | { error: PullpathError }
 
-// The schemas are this program's own: compiling JSON Schema's schema to check them costs more than all of them.
-const ajv = new Ajv({ meta: false, validateSchema: false, strict: false, verbose: true })
+let ajv: Ajv | undefined
 
 /**
  * How requests are checked and answers written. Each request schema is compiled when the first request needs it, and
@@ -24,6 +23,8 @@ export const compilers = {
 function checkBy(schema: Schema): Check {
   let validate: ValidateFunction | undefined
   return (value) => {
+    // The schemas are this program's own: compiling JSON Schema's schema to check them costs more than all of them.
+    ajv ??= new Ajv({ meta: false, validateSchema: false, strict: false, verbose: true })
     validate ??= ajv.compile(schema)
     return validate(value) ? { value } : { error: refusal(validate.errors?.[0], schema) }
   }
