@@ -5,12 +5,13 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import packageJson from '../package.json' with { type: 'json' }
 import { type NodeDirectory, writeNodeDirectory } from '../test/fixtures/node-directory.ts'
 import { KeepAliveClient } from './keep-alive-client.ts'
 
 const BUNDLE = new URL('../dist/pullpath.cjs', import.meta.url).pathname
-/** As in the start script of package.json. */
-const NODE_FLAGS = ['--max-semi-space-size=2']
+/** Those of the start script, which are those of the image. */
+const NODE_FLAGS = packageJson.scripts.start.split(' ').filter((word) => word.startsWith('--'))
 const READY_WITHIN_MS = 20_000
 const POLL_MS = 2
 

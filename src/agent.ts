@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
+import { collectGarbage } from './collect-garbage.ts'
 import type { Config } from './config/config.ts'
 import { readConfigText } from './config/load-config.ts'
 import type { Environment } from './config/placeholders.ts'
@@ -105,6 +106,7 @@ class RunningAgent implements Agent, AgentState {
     this.#configWatcher.start()
     await this.#ready.promise
     this.#logger.info({ url: this.url, version: packageJson.version }, 'ready')
+    setImmediate(collectGarbage)
   }
 
   report(): NodeReport | null {

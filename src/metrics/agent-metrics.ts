@@ -20,6 +20,7 @@ export class AgentMetrics {
   readonly #descriptors = gauge(CATALOGUE.openDescriptors, this.#registry)
   readonly #heap = gauge(CATALOGUE.heapUsed, this.#registry)
   readonly #lag = gauge(CATALOGUE.eventLoopLag, this.#registry)
+  #inputs: ReadonlySet<InputReport['input']> = new Set()
 
   constructor(version: string) {
     const { nodeVersion, startedAt } = { nodeVersion: process.version, startedAt: Date.now() / 1000 - process.uptime() }
@@ -29,14 +30,22 @@ export class AgentMetrics {
     for (const trigger of TRIGGERS) this.#evaluations.inc({ trigger }, 0)
   }
 
-  /** After a reading of the inputs at `now` (milliseconds since the epoch). */
+  /** After a reading of the inputs at `now` (milliseconds since the epoch). Inputs that are not configured vanish. */
   showInputs(inputs: readonly InputReport[], now: number): void {
-    this.#inputUp.reset()
+    const names = new Set(inputs.map(({ input }) => input))
+    for (const input of this.#inputs) if (!names.has(input)) this.#forget(input)
+    this.#inputs = names
     for (const { input, up } of inputs) {
       this.#inputUp.set({ input }, up ? 1 : 0)
       if (up) this.#inputLastSuccess.set({ input }, now / 1000)
       for (const reason of INPUT_FAILURE_REASONS) this.#inputErrors.inc({ input, reason }, 0)
     }
+  }
+
+  #forget(input: InputReport['input']): void {
+    this.#inputUp.remove({ input })
+    this.#inputLastSuccess.remove({ input })
+    for (const reason of INPUT_FAILURE_REASONS) this.#inputErrors.remove({ input, reason })
   }
 
   countInputError(input: InputReport['input'], reason: InputFailure['reason']): void {

@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import { PullpathError } from '../errors.ts'
 import type { AgentState } from './agent-state.ts'
+import { refuseMalformed } from './malformed-request.ts'
 import { compilers } from './request-check.ts'
 import { addRoutes, ROUTES } from './routes.ts'
 import { SCHEMAS } from './schemas.ts'
@@ -32,6 +33,7 @@ export function build(state: AgentState, options: ServerOptions): FastifyInstanc
     schemaController: { compilersFactory: compilers },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    clientErrorHandler: refuseMalformed,
     frameworkErrors: (error, _request, reply) => sendError(reply, error.statusCode ?? 400, error),
   })
   for (const schema of SCHEMAS) app.addSchema(schema)
@@ -49,7 +51,8 @@ export function build(state: AgentState, options: ServerOptions): FastifyInstanc
     addRoutes(scope, state)
     refuseOtherMethods(scope)
   })
-  app.setNotFoundHandler((_request, reply) => {
+  app.setNotFoundHandler((request, reply) => {
+    if (!app.supportedMethods.includes(request.method)) return refuseMethod(reply)
     const routes = Object.keys(ROUTES).join(', ')
     const error = new PullpathError('PP_NOT_FOUND', 'nothing is served here', { advice: `served: ${routes}` })
     return sendError(reply, 404, error)
@@ -65,18 +68,19 @@ export function build(state: AgentState, options: ServerOptions): FastifyInstanc
 function refuseOtherMethods(app: FastifyInstance): void {
   for (const url of Object.keys(ROUTES)) {
     app.route({
-      method: ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+      method: app.supportedMethods.filter((method) => method !== 'GET' && method !== 'HEAD'),
       url,
       schema: { hide: true },
       // Before a body is read.
-      onRequest: (_request, reply) => {
-        reply.header('allow', 'GET, HEAD')
-        const advice = 'use GET'
-        sendError(reply, 405, new PullpathError('PP_REQUEST_INVALID', 'this method is not served here', { advice }))
-      },
+      onRequest: async (_request, reply) => refuseMethod(reply),
       handler: () => undefined,
     })
   }
+}
+
+function refuseMethod(reply: FastifyReply): FastifyReply {
+  const error = new PullpathError('PP_REQUEST_INVALID', 'this method is not served here', { advice: 'use GET' })
+  return sendError(reply.header('allow', 'GET, HEAD'), 405, error)
 }
 
 function statusOf(error: FastifyError | PullpathError): number {

@@ -150,8 +150,19 @@ function reportOf(state: AgentState): NodeReport {
 }
 
 /** Browsers name text/html; curl and probes accept anything. */
-function wantsPage(request: FastifyRequest): boolean {
-  return request.headers.accept?.includes('text/html') === true
+function wantsPage({ headers }: FastifyRequest): boolean {
+  return quality(headers.accept, 'text/html') > quality(headers.accept, 'text/plain')
+}
+
+/** How much a type is wanted by name, from 0 to 1 (RFC 9110, 12.5.1). */
+function quality(accept: string | undefined, type: string): number {
+  for (const range of (accept ?? '').toLowerCase().split(',')) {
+    const [name, ...parameters] = range.split(';').map((part) => part.trim())
+    if (name !== type) continue
+    const weight = parameters.find((parameter) => parameter.startsWith('q='))
+    return weight === undefined ? 1 : Number(weight.slice(2)) || 0
+  }
+  return 0
 }
 
 function sendPage(reply: FastifyReply, report: NodeReport): FastifyReply {

@@ -39,8 +39,9 @@ export class IntentHalf {
     try {
       return { intent: this.#parse(files.files), failure: null }
     } catch (error) {
-      if (!(error instanceof PullpathError)) throw error
-      return { intent, failure: { reason: 'invalid', message: error.toLine() } }
+      // A defect of a parser must not end the agent either: this half is down, and says so.
+      const message = error instanceof PullpathError ? error.toLine() : `a fault of Pullpath itself: ${String(error)}`
+      return { intent, failure: { reason: 'invalid', message } }
     }
   }
 }
