@@ -99,5 +99,7 @@ function sendError(reply: FastifyReply, status: number, error: FastifyError | Pu
     const failure = new PullpathError('PP_INTERNAL', 'Pullpath failed to answer', { advice: 'see its log' })
     return sendError(reply, status, failure)
   }
-  return sendError(reply, status, new PullpathError('PP_REQUEST_INVALID', error.message))
+  // A message may quote the whole path.
+  const message = error.message.length > 200 ? `${error.message.slice(0, 199)}…` : error.message
+  return sendError(reply, status, new PullpathError('PP_REQUEST_INVALID', message))
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { REASONS, type Reason } from '../drift/reasons.ts'
-import type { NodeReport } from '../drift/report.ts'
+import type { NodeReport, RegistryReport } from '../drift/report.ts'
 import { PullpathError } from '../errors.ts'
 import { renderReportText } from '../render/report-text.ts'
 import type { AgentState } from './agent-state.ts'
@@ -121,9 +121,8 @@ export function addRoutes(app: FastifyInstance, state: AgentState): void {
       const { registries } = reportOf(state)
       const found = registries.find(({ registry }) => registry === request.params.registry)
       if (found !== undefined) return found
-      const known = registries.map(({ registry }) => registry).join(', ')
       throw new PullpathError('PP_NOT_FOUND', 'no registry of that name is declared or present on this node', {
-        advice: known === '' ? 'none is known here' : `known: ${known}`,
+        advice: registries.length === 0 ? 'none is known here' : `known: ${namesOf(registries)}`,
       })
     },
   )
@@ -141,6 +140,11 @@ export function addRoutes(app: FastifyInstance, state: AgentState): void {
   )
 
   app.get('/openapi.json', { schema: { summary: ROUTES['/openapi.json'] } }, () => app.swagger())
+}
+
+function namesOf(registries: readonly RegistryReport[]): string {
+  const names = registries.slice(0, 30).map(({ registry }) => registry)
+  return `${names.join(', ')}${registries.length > names.length ? ', …' : ''}`
 }
 
 function reportOf(state: AgentState): NodeReport {

@@ -1,0 +1,56 @@
+/** An agent's state without an agent: what a server shows. */
+import type { FastifyInstance } from 'fastify'
+import { peerSignature } from '../../src/containerd/endpoint-role.ts'
+import { explain } from '../../src/containerd/explain.ts'
+import { evaluate } from '../../src/drift/evaluate.ts'
+import type { NodeReport } from '../../src/drift/report.ts'
+import { viewOf } from '../../src/hosts/file-view.ts'
+import { type DirectoryNode, directoryNode, fileNode } from '../../src/hosts/tree.ts'
+import type { AgentState } from '../../src/server/agent-state.ts'
+import { build } from '../../src/server/build.ts'
+import { daemonFacts, HOSTS_DIR, intentOf, mirror, nodeFacts, spegelIntent, talosIntent } from '../fixtures/intents.ts'
+import { NODE_IP, spegelHarbor, talosDirectory } from '../fixtures/node-states.ts'
+
+export const SECRETS = ['hunter2', 'c2VjcmV0', 'X-Vault-Value', 'comment-secret']
+
+const WITH_SECRETS = `# comment-secret
+server = 'http://robot:hunter2@192.168.1.106'
+[host.'http://robot:hunter2@192.168.1.106']
+  capabilities = ['pull', 'resolve']
+  [host.'http://robot:hunter2@192.168.1.106'.header]
+    authorization = 'Basic c2VjcmV0'
+    x-vault = ['X-Vault-Value']
+`
+
+export const INTENT = intentOf(
+  talosIntent([mirror('192.168.1.106', ['http://192.168.1.106'])]),
+  spegelIntent(['http://192.168.1.106', 'https://docker.io']),
+)
+
+/** A node whose Harbor is without peers, with a name and contents that want to be HTML, and with secrets. */
+export const DRIFTED: DirectoryNode = directoryNode([
+  ['192.168.1.106', talosDirectory(`[host.'http://192.168.1.106']\n`)],
+  ['docker.io', talosDirectory(spegelHarbor('192.168.1.77'))],
+  ['<img src=x>', directoryNode([['hosts.toml', fileNode(`server = 'http://a/"><script>alert(1)</script>'`)]])],
+  ['secrets.example', directoryNode([['hosts.toml', fileNode(WITH_SECRETS)]])],
+])
+
+export function reportOf(tree: DirectoryNode = DRIFTED): NodeReport {
+  return evaluate(INTENT, { hosts: tree, view: viewOf(new Map([[HOSTS_DIR, tree]])) }, daemonFacts(), nodeFacts())
+}
+
+export function stateOf(more: Partial<AgentState> = {}): AgentState {
+  const view = viewOf(new Map([[HOSTS_DIR, DRIFTED]]))
+  const report = reportOf()
+  return {
+    report: () => report,
+    stopping: () => false,
+    explain: (image) => explain(image, daemonFacts(), view, peerSignature(INTENT.spegel, NODE_IP)),
+    metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'pullpath_test 1\n' }),
+    ...more,
+  }
+}
+
+export function serverOf(more: Partial<AgentState> = {}, onError: (error: Error) => void = () => {}): FastifyInstance {
+  return build(stateOf(more), { version: '1.2.3', onError })
+}
