@@ -25,12 +25,10 @@ export interface Behaviour {
   defaultConfigPath: string
   /** The default config_path is set before mirrors are read, so that mirrors and it collide. */
   defaultConfigPathCollides: boolean
-  /** The newest `version =` of the daemon's configuration. */
+  /** The newest `version =` of the daemon's configuration: files that declare an older one are migrated. */
   configVersion: 2 | 3 | 4
   /** Imported files replace a plugin's section instead of being merged into it. */
   importsReplacePlugins: boolean
-  /** The lowest file version whose plugin ids are not migrated. */
-  unmigratedFrom: 3 | 4
   /** A digest is looked for under blobs after manifests, unless somebody answered other than 404. */
   blobsOnlyAfterNotFound: boolean
   /** The most relevant error is reported, not the first one that is no 404. */
@@ -101,7 +99,6 @@ function deriveBehaviour(version: Version): Behaviour {
     defaultConfigPathCollides: between('2.2.0', '2.2.2'),
     configVersion: from('2.3.0') ? 4 : v2 ? 3 : 2,
     importsReplacePlugins: !v2,
-    unmigratedFrom: from('2.3.0') ? 4 : 3,
     // resolver.go, firstErrPriority > 2: backported to 2.0.11 and 2.2.6, never to 2.1.
     blobsOnlyAfterNotFound: between('2.0.11', '2.1.0') || from('2.2.6'),
     reportsMostRelevantError: v2,

@@ -8,6 +8,7 @@ import type { SourcePosition } from '../source-position.ts'
 import type { Behaviour } from './behaviour.ts'
 import { type HostOrder, orderOfHosts } from './host-order.ts'
 import type { Capability, PathNote } from './pull-path.ts'
+import { setsField } from './toml-field.ts'
 
 /** One `[host."URL"]` table, or the root of the file, as containerd decodes it. */
 export interface HostConfig {
@@ -79,7 +80,9 @@ class Refused extends Error {
 }
 
 function decodeHostsFile(text: string, directory: string, behaviour: Behaviour): HostsFile {
-  const parsed = parseToml(text, posix.join(directory, 'hosts.toml'))
+  // go-toml v1 passes over a byte order mark, v2 refuses it.
+  const content = behaviour.dialect === 'go-toml-1' ? text.replace(/^\uFEFF/, '') : text
+  const parsed = parseToml(content, posix.join(directory, 'hosts.toml'))
   if (!parsed.ok) return { kind: 'ignored', reason: parsed.error.message, position: parsed.error.position }
   const order = orderOfHosts(parsed.document, behaviour)
   if (order.kind !== 'order') return order
@@ -170,22 +173,23 @@ class TableReader {
 
   fields(table: TomlTable): TableFields {
     if (table.form === 'root') this.#noteUnknownKeys(table, [])
-    const get = (key: (typeof FIELDS)[number]): TomlValue | undefined => entryOf(table, key, this.#behaviour)?.value
-    const header = get('header')
-    if (header !== undefined && header.kind !== 'table') throw new Refused('header must be a table', header.position)
-    const timeout = this.#behaviour.dialTimeout === 'unknown' ? undefined : scalarOf(get('dial_timeout'))
-    if (timeout !== undefined && timeout.kind !== 'string') {
-      throw new Refused('dial_timeout must be a string such as "200ms"', timeout.position)
-    }
+    const knowsTimeout = this.#behaviour.dialTimeout !== 'unknown'
     return {
-      capabilities: words(get('capabilities')),
-      ca: get('ca'),
-      client: get('client'),
-      skipVerify: boolean(get('skip_verify'), 'skip_verify'),
-      header: header ?? null,
-      overridePath: boolean(get('override_path'), 'override_path') ?? false,
-      dialTimeout: timeout === undefined ? null : { text: timeout.value, position: timeout.position },
+      capabilities: this.#decode(table, 'capabilities', words) ?? [],
+      ca: entryOf(table, 'ca', this.#behaviour)?.value,
+      client: entryOf(table, 'client', this.#behaviour)?.value,
+      skipVerify: this.#decode(table, 'skip_verify', boolean) ?? null,
+      header: this.#decode(table, 'header', headerTable) ?? null,
+      overridePath: this.#decode(table, 'override_path', boolean) ?? false,
+      dialTimeout: (knowsTimeout ? this.#decode(table, 'dial_timeout', timeoutText) : null) ?? null,
     }
+  }
+
+  /** Every spelling of a field is decoded, so that a wrong type in any of them counts; the last one sets it. */
+  #decode<T>(table: TomlTable, field: (typeof FIELDS)[number], decode: (value: TomlValue, key: string) => T) {
+    return entriesOf(table, field, this.#behaviour)
+      .map(({ value }) => decode(value, field))
+      .at(-1)
   }
 
   /** containerd: hosts.go, parseHostConfig. */
@@ -259,7 +263,7 @@ class TableReader {
   #noteUnknownKeys(table: TomlTable, misplaced: readonly string[]): void {
     for (const [name, { keyPosition }] of table.entries) {
       const known = table.form === 'root' ? [...FIELDS, 'server', 'host'] : FIELDS
-      if (known.some((it) => matchesField(name, it, this.#behaviour))) {
+      if (known.some((it) => setsField(name, it, this.#behaviour.dialect))) {
         if (name === 'dial_timeout' && this.#behaviour.dialTimeout === 'unknown') {
           this.#note('KEY_IGNORED', 'this containerd does not know dial_timeout', keyPosition)
         }
@@ -277,12 +281,6 @@ class TableReader {
   }
 }
 
-/** Whether a key of the file sets a field: go-toml v2 ignores case, v1 knows the name as it is and in capitals. */
-function matchesField(name: string, field: string, behaviour: Behaviour): boolean {
-  if (name === field) return true
-  return behaviour.dialect === 'go-toml-2' ? name.toLowerCase() === field : name === field.toUpperCase()
-}
-
 /** The entry that sets a field. v2 decodes in the order of the text, so that the last spelling wins. */
 function entryOf(table: TomlTable, field: string, behaviour: Behaviour): TomlEntry | undefined {
   return entriesOf(table, field, behaviour).at(-1)
@@ -294,12 +292,11 @@ function entriesOf(table: TomlTable, field: string, behaviour: Behaviour): TomlE
     return entry === undefined ? [] : [entry]
   }
   const found: TomlEntry[] = []
-  for (const [name, entry] of table.entries) if (matchesField(name, field, behaviour)) found.push(entry)
+  for (const [name, entry] of table.entries) if (setsField(name, field, behaviour.dialect)) found.push(entry)
   return found
 }
 
-function words(value: TomlValue | undefined): { word: string; position: SourcePosition }[] {
-  if (value === undefined) return []
+function words(value: TomlValue): { word: string; position: SourcePosition }[] {
   if (value.kind !== 'array') throw new Refused('capabilities must be a list of strings', value.position)
   return value.items.map((it) => {
     if (it.kind !== 'string') throw new Refused('capabilities must be a list of strings', it.position)
@@ -312,11 +309,23 @@ function scalarOf(value: TomlValue | undefined): TomlValue | undefined {
   return value?.kind === 'table' && value.form === 'header' && value.entries.size === 0 ? undefined : value
 }
 
-function boolean(declared: TomlValue | undefined, key: string): boolean | null {
+function boolean(declared: TomlValue, key: string): boolean | null {
   const value = scalarOf(declared)
   if (value === undefined) return null
   if (value.kind !== 'boolean') throw new Refused(`${key} must be true or false`, value.position)
   return value.value
+}
+
+function headerTable(value: TomlValue): TomlTable {
+  if (value.kind !== 'table') throw new Refused('header must be a table', value.position)
+  return value
+}
+
+function timeoutText(declared: TomlValue): { text: string; position: SourcePosition } | null {
+  const value = scalarOf(declared)
+  if (value === undefined) return null
+  if (value.kind !== 'string') throw new Refused('dial_timeout must be a string such as "200ms"', value.position)
+  return { text: value.value, position: value.position }
 }
 
 function dialTimeout(value: TableFields['dialTimeout']): string | null {

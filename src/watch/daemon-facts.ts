@@ -1,10 +1,13 @@
 import type { Config } from '../config/config.ts'
+import { type DaemonConfig, readDaemonConfig } from '../containerd/daemon-config.ts'
+import type { ConfigRefusal } from '../containerd/daemon-config-files.ts'
 import type { PullMode } from '../containerd/pull-path.ts'
 import type { DaemonFacts } from '../drift/facts.ts'
 import { PullpathError } from '../errors.ts'
 import type { InputFailure } from '../input-failure.ts'
+import { formatPosition } from '../source-position.ts'
 import { isAtLeast, parseVersion, type Version } from '../version.ts'
-import type { HostFiles } from './host-files.ts'
+import { HostFiles } from './host-files.ts'
 
 /** The containerd of the newest stable Talos, 1.13.9. */
 const ASSUMED_CONTAINERD = '2.2.7'
@@ -38,16 +41,38 @@ export class DaemonReader {
   }
 
   #readNow(): DaemonReading {
-    return { facts: this.#assumedFacts(), failure: null }
+    const { host, containerd } = this.#config
+    if (containerd.configFile === null) return this.#reading ?? { facts: this.#assumedFacts(), failure: null }
+    const files = new HostFiles(host.root)
+    this.#files = files
+    const reading = readDaemonConfig(containerd.configFile, files, this.#version)
+    if (reading.ok) return { facts: this.#factsOf(reading.config), failure: null }
+    // A configuration that containerd refuses is not in force: the last one is, until containerd is started again.
+    return { facts: this.#reading?.facts ?? this.#assumedFacts(), failure: failureOf(reading.refusal, files) }
+  }
+
+  #factsOf(config: DaemonConfig): DaemonFacts {
+    const { configPath, discardUnpackedLayers, legacyMirrors, files, ignored } = config
+    return {
+      version: this.#version,
+      pullMode: this.#config.containerd.pullMode ?? config.pullMode,
+      configPath: configPath.value,
+      legacyMirrors,
+      hostsDir: this.#config.containerd.hostsDir,
+      configPathKnown: true,
+      discardUnpackedLayers: discardUnpackedLayers.value,
+      configSource: configPath.source?.file ?? files[0] ?? '',
+      assumed: [
+        ...this.#assumedVersion(),
+        ...ignored.map(({ message, source }) => `${message} (${formatPosition(source)})`),
+      ],
+    }
   }
 
   /** What holds without the daemon's configuration. */
   #assumedFacts(): DaemonFacts {
-    const { hostsDir, version, pullMode } = this.#config.containerd
-    const assumed: string[] = []
-    if (version === null) {
-      assumed.push(`containerd ${ASSUMED_CONTAINERD}, as the newest Talos release has it (containerd.version)`)
-    }
+    const { hostsDir, pullMode } = this.#config.containerd
+    const assumed = this.#assumedVersion()
     assumed.push(`config_path is ${hostsDir} (containerd.configFile)`)
     const mode = pullMode ?? this.#usualPullMode()
     if (pullMode === null) assumed.push(`${mode} pull mode (containerd.configFile or containerd.pullMode)`)
@@ -64,11 +89,21 @@ export class DaemonReader {
     }
   }
 
+  #assumedVersion(): string[] {
+    if (this.#config.containerd.version !== null) return []
+    return [`containerd ${ASSUMED_CONTAINERD}, as the newest Talos release has it (containerd.version)`]
+  }
+
   /** Talos sets use_local_image_pull; elsewhere containerd 2.1 and later pull through the transfer service. */
   #usualPullMode(): PullMode {
     const isTalos = this.#config.containerd.hostsDir.startsWith('/etc/cri/')
     return !isTalos && isAtLeast(this.#version, '2.1.0') ? 'transfer' : 'local'
   }
+}
+
+function failureOf({ reason, message, source }: ConfigRefusal, files: HostFiles): InputFailure {
+  if (reason === 'unreadable') return { reason, message: files.failures.join('; ') || message }
+  return { reason, message: source === null ? message : `${formatPosition(source)}: ${message}` }
 }
 
 function requiredVersion(text: string): Version {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { readRegularFile } from '../files/regular-file.ts'
@@ -10,8 +11,8 @@ import { resolveHostPath } from './host-path.ts'
  */
 export class HostFiles {
   readonly #hostRoot: string
-  /** What each file said: its text, or why there is none. */
-  readonly #texts = new Map<string, { text: string | null; failure: string }>()
+  /** What each file said, as a digest: such files hold credentials, which are not kept. Or why it said nothing. */
+  readonly #seen = new Map<string, { digest: string | null; failure: string }>()
   readonly #globs = new Map<string, string[]>()
   readonly #directories = new Set<string>()
 
@@ -21,11 +22,9 @@ export class HostFiles {
 
   /** null: it is missing or cannot be read; `failures` says why. */
   read(path: string): string | null {
-    const known = this.#texts.get(path)
-    if (known !== undefined) return known.text
-    const reading = this.#readNow(path)
-    this.#texts.set(path, reading)
-    return reading.text
+    const { text, failure } = this.#readNow(path)
+    this.#seen.set(path, { digest: digestOf(text), failure })
+    return text
   }
 
   /** As Go's filepath.Glob: sorted, hidden files included. */
@@ -36,7 +35,7 @@ export class HostFiles {
   }
 
   get failures(): string[] {
-    return [...this.#texts].flatMap(([path, { failure }]) => (failure === '' ? [] : [`${path}: ${failure}`]))
+    return [...this.#seen].flatMap(([path, { failure }]) => (failure === '' ? [] : [`${path}: ${failure}`]))
   }
 
   get directories(): string[] {
@@ -47,9 +46,9 @@ export class HostFiles {
   isCurrent(): boolean {
     const now = new HostFiles(this.#hostRoot)
     for (const [pattern, paths] of this.#globs) if (now.glob(pattern).join('\n') !== paths.join('\n')) return false
-    for (const [path, { text, failure }] of this.#texts) {
+    for (const [path, { digest, failure }] of this.#seen) {
       const reading = now.#readNow(path)
-      if (reading.text !== text || reading.failure !== failure) return false
+      if (digestOf(reading.text) !== digest || reading.failure !== failure) return false
     }
     return true
   }
@@ -79,4 +78,8 @@ export class HostFiles {
       return [] // Go's Glob ignores directories that cannot be listed
     }
   }
+}
+
+function digestOf(text: string | null): string | null {
+  return text === null ? null : createHash('sha256').update(text).digest('base64')
 }

@@ -12,6 +12,7 @@ const list = (directory: string) => DIRECTORIES[directory] ?? []
 const MATCHES: readonly (readonly [string, readonly string[]])[] = [
   ['/etc/a/*.yaml', ['/etc/a/one.yaml', '/etc/a/two.yaml']],
   ['/etc/*/t*.yaml', ['/etc/a/two.yaml', '/etc/b/three.yaml']],
+  ['/etc/*/two.yaml', ['/etc/a/two.yaml']],
   ['/etc/a/one.y?ml', ['/etc/a/one.yaml']],
   ['/etc/b/(odd) [name]+.*', ['/etc/b/(odd) [name]+.yaml']],
   ['/etc/a/.*.yaml', ['/etc/a/.hidden.yaml']],
