@@ -84,7 +84,7 @@ class RunningAgent implements Agent, AgentState {
     this.#config = this.#parse(this.#configText)
     this.#logger = options.logger ?? defaultLogger(this.#config.log.level)
     this.#evaluator = new Evaluator(options.evaluate)
-    this.#reader = new InputReader(this.#config, { relative: false, spegelLastSeenAt: null })
+    this.#reader = new InputReader(this.#config, { relative: false, memory: null })
     this.#inputsWatcher = this.#watchInputs()
     this.#configWatcher = this.#watchConfig()
     this.#agentMetrics.countReload(true, Date.now())
@@ -219,8 +219,7 @@ class RunningAgent implements Agent, AgentState {
   /** Puts a new configuration in force, or throws and changes nothing. */
   #take(text: string): void {
     const config = this.#parse(text)
-    const { spegelLastSeenAt } = this.#reader.inputs(this.#readAt).node
-    const reader = new InputReader(config, { relative: false, spegelLastSeenAt })
+    const reader = new InputReader(config, { relative: false, memory: this.#reader.memory })
     this.#inputsWatcher.stop()
     this.#configWatcher.stop()
     const { host, port } = this.#config.http

@@ -197,6 +197,21 @@ t.test("a ConfigMap's exchange of the configuration, and its loss", async (t) =>
   t.equal(await it.sample('pullpath_config_last_reload_successful'), 1)
 })
 
+t.test('a reload while the intent is broken keeps the last good intent', async (t) => {
+  const it = await runningAgent(t)
+  writeFileSync(it.node.talosFile, 'machine: [\n')
+  await it.said('input down')
+  writeFileSync(it.node.configFile, configOf(it.node.directory, { more: QUICK }).replace('k8s-1', 'k8s-2'))
+  await it.said('configuration reloaded')
+  await changed(async () => (await it.report()).node.name, /k8s-2/)
+  const { registries, inputs } = await it.report()
+  t.same(
+    registries.map(({ registry, declaredBy }) => [registry, declaredBy]),
+    REGISTRIES.map((registry) => [registry, ['talos', 'spegel']]),
+  )
+  t.match(inputs, [{ up: true }, { input: 'intent_talos', up: false }, { up: true }])
+})
+
 t.test('a reload that is asked for reads the file at once', async (t) => {
   const it = await runningAgent(t)
   it.agent.reload()

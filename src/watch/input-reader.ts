@@ -20,8 +20,17 @@ import { IntentHalf, type IntentHalfReading } from './intent-half.ts'
 export interface InputOptions {
   /** Whether relative paths of intent files are allowed: on a command line, not in a configuration. */
   relative: boolean
-  /** What an earlier reader of this node knew; see NodeFacts. */
+  /** What an earlier reader of this node knew; null: there was none. */
+  memory: InputMemory | null
+}
+
+/** What must not be lost when the configuration changes. */
+export interface InputMemory {
+  /** See NodeFacts. */
   spegelLastSeenAt: string | null
+  /** The last good intent, each half as it was read; null: there was none. */
+  talos: Intent | null
+  spegel: Intent | null
 }
 
 const NOTHING: Intent = { talos: null, spegel: null, problems: [], notes: [] }
@@ -47,11 +56,15 @@ export class InputReader {
   /** Throws PP_VERSION_INVALID and PP_VERSION_UNSUPPORTED for versions in the configuration. */
   constructor(config: Config, options: InputOptions) {
     this.#config = config
-    this.#spegelLastSeenAt = options.spegelLastSeenAt
+    this.#spegelLastSeenAt = options.memory?.spegelLastSeenAt ?? null
     this.#daemonReader = new DaemonReader(config)
     this.#rawDaemon = this.#daemonReader.read().value
     this.#daemon = this.#rawDaemon
     this.parts = [this.#daemonPart(), this.#hostsPart(), ...this.#intentParts(options)]
+  }
+
+  get memory(): InputMemory {
+    return { spegelLastSeenAt: this.#spegelLastSeenAt, talos: this.#talos.intent, spegel: this.#spegel.intent }
   }
 
   /** The inputs as last accepted. `now`: milliseconds since the epoch. */
@@ -175,9 +188,13 @@ export class InputReader {
       this.#spegel = reading
     }
     const values = spegel.from === 'none' ? [] : spegel.values
+    const halves = {
+      talos: new IntentHalf(readTalos, options.memory?.talos ?? null),
+      spegel: new IntentHalf(readSpegel, options.memory?.spegel ?? null),
+    }
     return [
-      intentPart('intent_talos', new IntentFilesReader(talos.patches, options), new IntentHalf(readTalos), takeTalos),
-      intentPart('intent_spegel', new IntentFilesReader(values, options), new IntentHalf(readSpegel), takeSpegel),
+      intentPart('intent_talos', new IntentFilesReader(talos.patches, options), halves.talos, takeTalos),
+      intentPart('intent_spegel', new IntentFilesReader(values, options), halves.spegel, takeSpegel),
     ]
   }
 }

@@ -18,10 +18,12 @@ export interface IntentHalfReading {
 export class IntentHalf {
   readonly #parse: (files: readonly IntentFile[]) => Intent
   #files: IntentFilesReading | null = null
-  #reading: IntentHalfReading = { intent: null, failure: null }
+  #reading: IntentHalfReading
 
-  constructor(parse: (files: readonly IntentFile[]) => Intent) {
+  /** `lastGood`: what stays in force until these files can be read; null: nothing. */
+  constructor(parse: (files: readonly IntentFile[]) => Intent, lastGood: Intent | null) {
     this.#parse = parse
+    this.#reading = { intent: lastGood, failure: null }
   }
 
   take(files: IntentFilesReading): IntentHalfReading {

@@ -15,7 +15,7 @@ const FRESH_MS = 1000
  * Throws PP_VERSION_INVALID and PP_VERSION_UNSUPPORTED.
  */
 export async function readInputs(config: Config): Promise<Inputs> {
-  const reader = new InputReader(config, { relative: true, spegelLastSeenAt: null })
+  const reader = new InputReader(config, { relative: true, memory: null })
   for (const part of reader.parts) part.accept(part.read().value)
   const first = reader.inputs(Date.now())
   if (Date.now() - newestChange(first.observed.hosts) > FRESH_MS) return first

@@ -58,7 +58,7 @@ export function watchParts(t: Test, parts: readonly WatchedPart[], { rescan = 0,
 /** Watches a node; every change is told by the inputs that it led to. Without a rescan only events are noticed. */
 export function watchNode(t: Test, directory: string, times: WatchTimes = {}): Told<Inputs> {
   const config = readConfig(configOf(directory), 'config.yaml', { env: {}, hostname: 'k8s-1' })
-  const reader = new InputReader(config, { relative: false, spegelLastSeenAt: null })
+  const reader = new InputReader(config, { relative: false, memory: null })
   const inputs = new Told<Inputs>()
   const watcher = new InputWatcher(reader.parts, {
     rescan: times.rescan ?? 0,
