@@ -81,6 +81,9 @@ interface Order {
   last: boolean
 }
 
+/** What registries without OAuth's POST answer to it. */
+const OAUTH_MISSING: ReadonlySet<number> = new Set([400, 401, 404, 405])
+
 type BearerHandler = { scheme: 'bearer'; realm: string; service: string; token: 'none' | 'valid' | 'failed' }
 type Handler = { scheme: 'basic' } | BearerHandler
 type StatusAnswer = Answer & { kind: 'status' }
@@ -106,8 +109,10 @@ export class Requester {
     const seen: StatusAnswer[] = []
     let { method } = order
     let attempts: number = behaviour.attempts
+    let before = ''
     for (;;) {
-      const answer = this.#attempt(order, method)
+      const asked = method
+      const { answer, host } = this.#attempt(order, asked)
       attempts -= 1
       if (answer.kind === 'authorization') return answer
       if (answer.kind === 'connection') {
@@ -121,7 +126,9 @@ export class Requester {
       const { status } = answer
       let again = status === 408 || status === 429
       if (status === 401 && (more || behaviour.retriesTransportErrors)) {
-        const verdict = this.#challenge(order.index, answer, seen.length)
+        // authorizer.go, invalidAuthorization: a token that is refused twice for one request ends it.
+        const isSame = before === `${asked} ${host}`
+        const verdict = this.#challenge(this.#storeOf(order.index, host), answer, isSame)
         if (verdict === 'denied') return { kind: 'authorization' }
         again = verdict === 'retry'
       } else if (status === 405 && more && method === 'HEAD' && order.kind === 'manifests') {
@@ -130,23 +137,27 @@ export class Requester {
       } else if (status === 500 || status === 503 || status === 504) {
         again = behaviour.retriesServerErrors && order.last && !repeated
       }
+      before = `${asked} ${host}`
       if (again && more) continue
       const { digest = this.#step.imageDigest, lengthKnown = true } = answer
       return { kind: 'answered', status, method, digest, lengthKnown }
     }
   }
 
-  /** One try, with the token that it needs and the redirects that it meets. */
-  #attempt(order: Order, method: 'HEAD' | 'GET'): Sent {
+  /** One try, with the token that it needs and the redirects that it meets; `host` gave the answer. */
+  #attempt(order: Order, method: 'HEAD' | 'GET'): { answer: Sent; host: string } {
     const endpoint = this.#endpoint(order.index)
-    let answer = this.#authorized(order.index, endpoint.host, () => this.#overTransport(order, method, endpoint))
+    let { host } = endpoint
+    let answer = this.#authorized(order.index, host, () => this.#overTransport(order, method, endpoint))
     for (let hops = 0; answer.kind === 'status' && isRedirect(answer); hops += 1) {
       // Go: the eleventh request is refused.
-      if (hops === 9) return { kind: 'connection', transient: false }
+      if (hops === 9) return { answer: { kind: 'connection', transient: false }, host }
       const url = answer.location ?? ''
-      answer = this.#exchange(this.#request(order, method, url))
+      host = /^[a-z]+:\/\/([^/]*)/.exec(url)?.[1] ?? host
+      // resolver.go: CheckRedirect authorizes each request anew, for the host that it goes to.
+      answer = this.#authorized(order.index, host, () => this.#exchange(this.#request(order, method, url, host)))
     }
-    return answer
+    return { answer, host }
   }
 
   #authorized(index: number, host: string, send: () => Sent): Sent {
@@ -155,29 +166,33 @@ export class Requester {
     return handler?.scheme === 'bearer' && handler.token === 'failed' ? { kind: 'authorization' } : send()
   }
 
+  /** authorizer.go, doBearerAuth: with credentials OAuth's POST, and a GET where that is not offered. */
   #fetchToken(index: number, handler: BearerHandler): 'valid' | 'failed' {
     const { phase, requests, answers, reference, credentials } = this.#step
+    const ask = (method: 'POST' | 'GET', url: string): Answer => {
+      const request = {
+        phase,
+        method,
+        url,
+        endpoint: index,
+        kind: 'token',
+        object: '',
+        authorized: credentials,
+      } as const
+      requests.push(request)
+      return answers(request)
+    }
     const scope = `scope=${encodeURIComponent(`repository:${reference.repository}:pull`)}`
     const service = handler.service === '' ? '' : `&service=${encodeURIComponent(handler.service)}`
-    const url = credentials ? handler.realm : `${handler.realm}?${scope}${service}`
-    const request: SentRequest = {
-      phase,
-      method: credentials ? 'POST' : 'GET',
-      url,
-      endpoint: index,
-      kind: 'token',
-      object: '',
-      authorized: credentials,
-    }
-    requests.push(request)
-    const answer = answers(request)
+    const url = `${handler.realm}?${scope}${service}`
+    let answer = credentials ? ask('POST', handler.realm) : ask('GET', url)
+    if (credentials && answer.kind === 'status' && OAUTH_MISSING.has(answer.status)) answer = ask('GET', url)
     return answer.kind === 'status' && answer.status >= 200 && answer.status < 300 ? 'valid' : 'failed'
   }
 
   /** authorizer.go, AddResponses. */
-  #challenge(index: number, answer: StatusAnswer, tries: number): 'retry' | 'denied' | 'unsupported' {
+  #challenge(store: string, answer: StatusAnswer, isSame: boolean): 'retry' | 'denied' | 'unsupported' {
     const { challenge } = answer
-    const store = this.#storeOf(index, this.#endpoint(index).host)
     if (challenge === undefined) return 'unsupported'
     if (challenge.scheme === 'basic') {
       if (!this.#step.credentials) return 'denied'
@@ -186,7 +201,7 @@ export class Requester {
     }
     if (challenge.error !== undefined) {
       this.#handlers.delete(store)
-      if (tries > 1) return 'denied'
+      if (isSame) return 'denied'
     }
     if (!this.#handlers.has(store)) {
       const { realm, service = '' } = challenge
@@ -233,9 +248,9 @@ export class Requester {
     return sentOf(this.#step.answers(request))
   }
 
-  #request(order: Order, method: 'HEAD' | 'GET', url: string): SentRequest {
+  #request(order: Order, method: 'HEAD' | 'GET', url: string, host = this.#endpoint(order.index).host): SentRequest {
     const { index, kind, object } = order
-    const authorized = this.#handlers.has(this.#storeOf(index, this.#endpoint(index).host))
+    const authorized = this.#handlers.has(this.#storeOf(index, host))
     return { phase: this.#step.phase, method, url, endpoint: index, kind, object, authorized }
   }
 
