@@ -190,7 +190,9 @@ function endpointOf(
   { behaviour, notes }: PathContext,
 ): Endpoint | null {
   const httpsFirst = triesHttpsFirst(host, behaviour)
-  const url = `${httpsFirst ? 'https' : host.scheme}://${host.host}${host.path}`
+  // resolver.go joins the path of each request: `//v2` of `http://mirror/` is never sent.
+  const path = host.path === '' ? '' : posix.join('/', host.path)
+  const url = `${httpsFirst ? 'https' : host.scheme}://${host.host}${path}`
   const fault = requestFault(host, url)
   if (fault !== null) {
     const message = `${host.declared} is passed over: ${fault}`

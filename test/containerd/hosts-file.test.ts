@@ -1,0 +1,185 @@
+import t from 'tap'
+import { noteCodes, pathOfFile, urls } from './node.ts'
+
+const DEFAULT = 'https://192.168.1.106/v2'
+
+t.test('hosts come in the order of the file, the server last', async (t) => {
+  const file = "server = 'http://o'\n[host.'http://b']\n[host.'http://a']\n"
+  for (const version of ['1.7.32', '2.2.7']) {
+    t.same(urls(pathOfFile(file, version)), ['http://b/v2', 'http://a/v2', 'http://o/v2'], version)
+  }
+})
+
+t.test('a sub-table behind another host makes 2.x ask the first one twice', async (t) => {
+  const file = "[host.'http://a']\n[host.'http://b']\n[host.'http://a'.header]\nX-Team = 'x'\n"
+  t.same(urls(pathOfFile(file, '1.7.32')), ['http://a/v2', 'http://b/v2', DEFAULT])
+  const path = pathOfFile(file, '2.2.7')
+  t.same(urls(path), ['http://a/v2', 'http://b/v2', 'http://a/v2', DEFAULT])
+  t.ok(noteCodes(path).includes('ENDPOINT_REPEATED'))
+  t.same(path.endpoints[2]?.headerNames, ['X-Team'])
+})
+
+t.test('2.x sees [host."…"] tables only', async (t) => {
+  for (const file of [
+    "host = { 'http://a' = { capabilities = ['pull'] } }\n",
+    "host.'http://a'.capabilities = ['pull']\n",
+    "[host]\n'http://a' = { capabilities = ['pull'] }\n",
+    "[host]\n'http://a'.capabilities = ['pull']\n",
+  ]) {
+    t.same(urls(pathOfFile(file, '1.7.32')), ['http://a/v2', DEFAULT], file)
+    const path = pathOfFile(file, '2.2.7')
+    t.same(urls(path), [DEFAULT], file)
+    t.ok(noteCodes(path).includes('HOSTS_NOT_SEEN'), file)
+  }
+})
+
+t.test('a file without hosts is thrown away before 1.7.32', async (t) => {
+  const file = "server = 'http://192.168.1.106'\n"
+  for (const [version, expected] of [
+    ['1.7.31', DEFAULT],
+    ['1.7.32', 'http://192.168.1.106/v2'],
+    ['2.0.0', 'http://192.168.1.106/v2'],
+  ] as const) {
+    const path = pathOfFile(file, version)
+    t.same(urls(path), [expected], version)
+    t.equal(noteCodes(path).includes('FILE_IGNORED'), version === '1.7.31', version)
+  }
+  t.same(urls(pathOfFile(`${file}[host]\n`, '1.7.31')), ['http://192.168.1.106/v2'], 'an empty table mends it')
+})
+
+t.test('any mistake throws the whole file away, and says where', async (t) => {
+  const cases: readonly (readonly [string, number])[] = [
+    ["[host.'http://a']\ncapabilities = ['pul']\n", 2],
+    ["[host.'http://a']\ncapabilities = 'pull'\n", 2],
+    ["[host.'http://a']\ncapabilities = [1]\n", 2],
+    ["[host.'http://a']\nskip_verify = 'yes'\n", 2],
+    ["[host.'http://a']\noverride_path = 1\n", 2],
+    ["[host.'http://a']\nca = 1\n", 2],
+    ["[host.'http://a']\nca = ['x', 1]\n", 2],
+    ["[host.'http://a']\nclient = 1\n", 2],
+    ["[host.'http://a']\nclient = [['only-one.pem']]\n", 2],
+    ["[host.'http://a']\nheader = { X = 1 }\n", 2],
+    ["[host.'http://a']\nheader = 'X'\n", 2],
+    ["[host.'http://a']\ndial_timeout = 200\n", 2],
+    ["[host.'http://a']\ndial_timeout = '200'\n", 2],
+    ["server = 1\n[host.'http://a']\n", 1],
+    ["[host.'http://a:port']\n", 1],
+    ["[host.'http://a']\n[host.'http://a']\n", 2],
+    ["server = 'http://o\n[host.'http://a']\n", 1],
+    ['host = 1\n', 1],
+  ]
+  for (const [file, line] of cases) {
+    const path = pathOfFile(file, '2.2.7')
+    t.same(urls(path), [DEFAULT], file)
+    t.equal(path.fileUsed, false, file)
+    const note = path.notes.find((it) => it.code === 'FILE_IGNORED')
+    t.equal(note?.source?.line, line, `${file} ${note?.message}`)
+    t.equal(note?.source?.file, '/etc/cri/conf.d/hosts/192.168.1.106/hosts.toml')
+  }
+})
+
+t.test('referrers is a capability since 2.2', async (t) => {
+  const file = "[host.'http://a']\ncapabilities = ['pull', 'referrers']\n"
+  for (const [version, used] of [
+    ['1.7.32', false],
+    ['2.1.9', false],
+    ['2.2.0', true],
+  ] as const) {
+    t.equal(pathOfFile(file, version).fileUsed, used, version)
+  }
+})
+
+t.test('capabilities: in any case, none and an empty list mean all', async (t) => {
+  const of = (value: string, version: string) => {
+    return pathOfFile(`[host.'http://a']\n${value}\n`, version).endpoints[0]?.capabilities
+  }
+  t.same(of("capabilities = ['PULL', 'Resolve']", '2.2.7'), ['pull', 'resolve'])
+  t.same(of('', '2.1.9'), ['pull', 'resolve', 'push'])
+  t.same(of('capabilities = []', '2.2.7'), ['pull', 'resolve', 'push', 'referrers'])
+})
+
+t.test('dial_timeout, by release', async (t) => {
+  const text = (value: string) => `[host.'http://a:5000']\ndial_timeout = ${value}\n`
+  for (const [version, value, expected] of [
+    ['1.7.32', "'200ms'", 'used, unknown'],
+    ['1.7.32', '200', 'used, unknown'],
+    ['2.0.6', '200', 'used, unknown'],
+    ['2.0.7', '200', 'ignored'],
+    ['2.0.7', "'200ms'", 'used, 200ms, https first'],
+    ['2.0.11', "'200ms'", 'used, 200ms, https first'],
+    ['2.1.0', "'200ms'", 'used, 200ms'],
+    ['2.1.0', "''", 'used, unknown'],
+    ['2.3.4', "'1m30s'", 'used, 1m30s'],
+    ['2.3.4', "'soon'", 'ignored'],
+  ] as const) {
+    const path = pathOfFile(text(value), version)
+    const first = path.endpoints[0]
+    const seen = !path.fileUsed
+      ? 'ignored'
+      : `used, ${first?.dialTimeout ?? 'unknown'}${first?.httpsFirst === true ? ', https first' : ''}`
+    t.equal(seen, expected, `${version} ${value}`)
+  }
+})
+
+t.test('keys in other capitals: any to 2.x, all capitals alone to 1.x', async (t) => {
+  const of = (key: string, version: string) =>
+    pathOfFile(`[host.'http://a/x']\n${key} = true\n`, version).endpoints[0]?.url
+  t.equal(of('Override_Path', '2.2.7'), 'http://a/x')
+  t.equal(of('Override_Path', '1.7.32'), 'http://a/x/v2')
+  t.equal(of('OVERRIDE_PATH', '1.7.32'), 'http://a/x')
+})
+
+t.test('a wrong type in any spelling of a key throws the file away', async (t) => {
+  const path = pathOfFile("[host.'http://a']\nSKIP_VERIFY = 1.5\nskip_verify = true\n")
+  t.equal(path.fileUsed, false)
+})
+
+t.test('unknown and misplaced keys are ignored, and noted', async (t) => {
+  const path = pathOfFile("[host.'http://a']\ncapabilites = ['pull']\nserver = 'http://o'\n")
+  t.same(urls(path), ['http://a/v2', DEFAULT])
+  t.same(
+    path.notes.map((it) => `${it.code} ${it.source?.line}`),
+    ['KEY_IGNORED 2', 'SERVER_MISPLACED 3'],
+  )
+})
+
+t.test('what stands at the root belongs to the last endpoint alone', async (t) => {
+  const path = pathOfFile("server = 'https://o'\nskip_verify = true\n[host.'https://a']\n")
+  t.same(
+    path.endpoints.map((it) => it.skipVerify),
+    [null, true],
+  )
+})
+
+t.test('without a server the default endpoint has all capabilities and keeps the rest', async (t) => {
+  const last = pathOfFile("capabilities = ['push']\nskip_verify = false\n[host.'https://a']\n").endpoints[1]
+  t.same(last?.capabilities, ['pull', 'resolve', 'push', 'referrers'])
+  t.equal(last?.skipVerify, false)
+  t.equal(last?.declaredIn, 'default')
+})
+
+t.test('names of headers are told, their values never', async (t) => {
+  const file = "[host.'http://a'.header]\nAuthorization = ['Basic Zm9vOmJhcg==']\nX-Team = 'dev'\n"
+  const path = pathOfFile(file)
+  t.same(path.endpoints[0]?.headerNames, ['Authorization', 'X-Team'])
+  t.notMatch(JSON.stringify(path), 'Zm9v')
+})
+
+t.test('1.x panics where one of several hosts is no table', async (t) => {
+  const file = "[host]\nx = 1\n[host.'http://a']\n"
+  t.equal(pathOfFile(file, '1.7.32').error?.code, 'HOST_PANIC')
+  t.equal(pathOfFile(file, '2.2.7').fileUsed, false)
+})
+
+t.test('a byte order mark is passed over by 1.x and refused by 2.x', async (t) => {
+  const file = "\uFEFFserver = 'http://o'\n[host]\n"
+  t.equal(pathOfFile(file, '1.7.32').fileUsed, true)
+  t.equal(pathOfFile(file, '2.2.7').fileUsed, false)
+})
+
+t.test('empty, absent, comment-only', async (t) => {
+  t.same(noteCodes(pathOfFile('')), ['FILE_EMPTY'])
+  t.equal(pathOfFile('# nothing\n', '2.2.7').fileUsed, true)
+  t.equal(pathOfFile('# nothing\n', '1.7.31').fileUsed, false)
+  for (const file of ['', '# nothing\n']) t.same(urls(pathOfFile(file)), [DEFAULT])
+})
