@@ -3,8 +3,8 @@ export type ListDirectory = (directory: string) => readonly string[]
 
 /**
  * Paths that match a pattern of `*` and `?`, which stand for parts of one name, sorted. A pattern without them is
- * given back as it is, whether such a file exists or not; what follows a wildcard must exist. `hidden`: whether `*` matches a leading dot. In a shell it
- * does not, so that a ConfigMap's `..data` stays out; in Go's filepath.Glob it does.
+ * given back as it is, whether such a file exists or not; what follows a wildcard must exist. `hidden`: whether `*`
+ * matches a leading dot. In a shell it does not, so that a ConfigMap's `..data` stays out; in Go's filepath.Glob it does.
  */
 export function globFiles(pattern: string, list: ListDirectory, options: { hidden: boolean }): string[] {
   const [root = '', ...names] = pattern.split('/').filter((name, index) => name !== '' || index === 0)
