@@ -8,10 +8,11 @@ import {
   type ParsedNode,
   parseAllDocuments,
   type Scalar,
-  type YAMLError,
+  visit,
 } from 'yaml'
 import { PullpathError } from '../errors.ts'
 import type { SourcePosition } from '../source-position.ts'
+import { starAdvice, syntaxError } from './yaml-syntax-error.ts'
 
 /** A file of intent, as it stands in Git. */
 export interface IntentFile {
@@ -69,6 +70,8 @@ export interface YamlDocument {
 const MAX_CHARACTERS = 4 * 1024 * 1024
 /** As often may aliases repeat what they stand for, before it counts as an attack on memory. */
 const MAX_ALIAS_COUNT = 1000
+/** The parser compares every alias with every other one. */
+const MAX_ALIASES = 5000
 
 /**
  * Reads all documents of a file; empty and null documents are left out.
@@ -88,7 +91,7 @@ export function readYamlDocuments(file: IntentFile): YamlDocument[] {
   const documents: YamlDocument[] = []
   for (const document of Array.isArray(parsed) ? parsed : []) {
     const [error] = document.errors
-    if (error !== undefined) throw syntaxError(file, error, place(error.pos[0]))
+    if (error !== undefined) throw syntaxError(file.text, error, place(error.pos[0]))
     const { contents } = document
     if (contents === null || (isScalar(contents) && contents.value === null)) continue
     documents.push(guardDepth(file, () => readDocument(file, document, contents, place)))
@@ -122,27 +125,9 @@ function guardDepth<T>(file: IntentFile, read: () => T): T {
     if (error instanceof PullpathError) throw error
     const position = { file: file.path, line: 1, column: 1 }
     const isAliasBomb = error instanceof ReferenceError
-    const message = isAliasBomb
-      ? 'the aliases of this file repeat too much, or one has no anchor'
-      : 'this file is nested too deeply'
+    const message = isAliasBomb ? 'the aliases of this file repeat too much' : 'this file is nested too deeply'
     throw new PullpathError('PP_YAML_INVALID', message, { position })
   }
-}
-
-const SYNTAX_MESSAGES: { readonly [code: string]: string } = {
-  DUPLICATE_KEY: 'this key stands twice in one map',
-  RESOURCE_EXHAUSTION: 'this is nested too deeply',
-}
-
-function syntaxError(file: IntentFile, error: YAMLError, position: SourcePosition): PullpathError {
-  const line = file.text.split('\n', position.line)[position.line - 1] ?? ''
-  const templated = /\{\{|\{%/.test(line)
-  // The parser quotes the source behind a colon, and a source line may hold a password.
-  const what = SYNTAX_MESSAGES[error.code] ?? error.message.replace(/: .*$/s, '')
-  return new PullpathError('PP_YAML_INVALID', `not valid YAML: ${what}`, {
-    position,
-    advice: templated ? 'a template stands here: render it first and give the result' : '',
-  })
 }
 
 function readDocument(
@@ -151,8 +136,9 @@ function readDocument(
   contents: ParsedNode,
   place: (offset: number) => SourcePosition,
 ): YamlDocument {
+  const targets = aliasTargets(file, document, place)
   const value: unknown = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT })
-  const root = nodeReader(file.text, document, place)(contents)
+  const root = nodeReader(file.text, targets, place)(contents)
   return {
     file: file.path,
     value,
@@ -163,6 +149,38 @@ function readDocument(
       return (parent?.kind === 'map' ? parent.entries.get(String(path.at(-1)))?.keyAt : undefined) ?? null
     },
   }
+}
+
+/** What each alias stands for, in one pass: to look each one up by itself costs the whole document every time. */
+function aliasTargets(
+  file: IntentFile,
+  document: Document.Parsed,
+  place: (offset: number) => SourcePosition,
+): ReadonlyMap<unknown, unknown> {
+  const anchors = new Map<string, unknown>()
+  const targets = new Map<unknown, unknown>()
+  visit(document, {
+    Alias(_, alias, path) {
+      const position = place(alias.range?.[0] ?? 0)
+      const target = anchors.get(alias.source)
+      if (target === undefined) {
+        const advice = starAdvice(file.text, position)
+        throw new PullpathError('PP_YAML_INVALID', 'not valid YAML: nothing has the anchor that this alias names', {
+          position,
+          advice,
+        })
+      }
+      if (path.some((parent) => parent === target)) {
+        throw new PullpathError('PP_YAML_INVALID', 'this alias stands inside what it repeats', { position })
+      }
+      if (targets.size === MAX_ALIASES) throw new ReferenceError('more aliases than any configuration has')
+      targets.set(alias, target)
+    },
+    Value(_, node) {
+      if (node.anchor !== undefined) anchors.set(node.anchor, node)
+    },
+  })
+  return targets
 }
 
 function nodeAt(root: YamlNode, path: readonly (string | number)[]): YamlNode | undefined {
@@ -176,7 +194,7 @@ function nodeAt(root: YamlNode, path: readonly (string | number)[]): YamlNode | 
 }
 
 /** Turns the parser's nodes into ours. What an anchor names is turned once, however often it is repeated. */
-function nodeReader(text: string, document: Document.Parsed, place: (offset: number) => SourcePosition) {
+function nodeReader(text: string, targets: ReadonlyMap<unknown, unknown>, place: (offset: number) => SourcePosition) {
   const known = new Map<unknown, YamlNode>()
   const nothing = (offset: number): YamlScalar => {
     const at = place(offset)
@@ -184,7 +202,7 @@ function nodeReader(text: string, document: Document.Parsed, place: (offset: num
   }
 
   function read(node: unknown, offset: number): YamlNode {
-    if (isAlias(node)) return read(node.resolve(document), node.range?.[0] ?? offset)
+    if (isAlias(node)) return read(targets.get(node), node.range?.[0] ?? offset)
     const found = known.get(node)
     if (found !== undefined) return found
     const start = isMap(node) || isSeq(node) || isScalar(node) ? (node.range?.[0] ?? offset) : offset
@@ -199,7 +217,7 @@ function nodeReader(text: string, document: Document.Parsed, place: (offset: num
       const merged = new Map<string, YamlEntry>()
       let mergeKeyAt: SourcePosition | null = null
       for (const { key, value } of node.items) {
-        const name = keyText(key)
+        const name = keyText(isAlias(key) ? targets.get(key) : key)
         const keyStart = isScalar(key) ? (key.range?.[0] ?? start) : start
         const child = read(value, keyStart)
         if (name === '<<' && isScalar(key) && key.type === 'PLAIN') {

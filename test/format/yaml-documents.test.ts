@@ -82,8 +82,9 @@ t.test('what is no YAML is refused with line and column', async (t) => {
     ['a: 1\nb: 2\na: 3\n', /^a\.yaml:3:1: not valid YAML: this key stands twice in one map \[PP_YAML_INVALID\]$/],
     ['a:\n\t- b\n', /^a\.yaml:2:1: not valid YAML: Tabs are not allowed/],
     ['a: [1,\nb: 2\n', /^a\.yaml:\d+:\d+: not valid YAML/],
-    ['*: 1\n', /^a\.yaml:1:1: /],
-    ['a: *none\n', /aliases of this file repeat too much, or one has no anchor/],
+    ['a: *none\n', /^a\.yaml:1:4: .*nothing has the anchor that this alias names \(put text .* in quotes\)/],
+    ['a: [x, *b]\nb: &b 1\n', /^a\.yaml:1:8: .*nothing has the anchor/],
+    ['a: &a [*a]\n', /^a\.yaml:1:8: this alias stands inside what it repeats/],
     ['a: 1\n{% if x %}\n', /^a\.yaml:2:\d+: .*render it first/],
     ['ok: 1\nb\u0000c: 1\n', /^a\.yaml:2:2: this is a binary file/],
     ['\ufffd\ufffd', /^a\.yaml:1:1: this is a binary file, or not encoded as UTF-8/],
@@ -93,12 +94,29 @@ t.test('what is no YAML is refused with line and column', async (t) => {
   for (const [text, expected] of cases) t.match(failure(text), expected)
 })
 
+t.test('a wildcard without quotes is answered with how to write it', async (t) => {
+  const cases: [string, RegExp][] = [
+    ['*: 1\n', /^a\.yaml:1:1: .* a key that starts with \* needs quotes \(write "\*":\)/],
+    ['mirrors:\n  *:\n    endpoints: [x]\n', /^a\.yaml:2:3: .* \(write "\*":\)/],
+    ['mirrors:\n  a: 1\n  *: {endpoints: [x]}\n', /^a\.yaml:3:3: .* \(write "\*":\)/],
+    ['mirrors:\n  *.lan:5000: {endpoints: [x]}\n', /^a\.yaml:2:3: .* \(write "\*\.lan:5000":\)/],
+    ['mirrors:\n  *:\n', /^a\.yaml:2:3: .* \(write "\*":\)/],
+  ]
+  for (const [text, expected] of cases) t.match(failure(text), expected)
+  const [document] = read('a: &a x\nb: {*a : 1}\n')
+  t.strictSame(document?.value, { a: 'x', b: { x: 1 } }, 'an alias may be a key')
+  t.strictSame(document?.keyPositionOf(['b', 'x']), at(2, 5))
+})
+
 t.test('an alias bomb is refused before it is unfolded', async (t) => {
   const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]']
   for (let level = 1; level < 12; level++) {
     lines.push(`a${level}: &a${level} [${Array.from({ length: 10 }, () => `*a${level - 1}`).join(', ')}]`)
   }
   t.match(failure(lines.join('\n')), /aliases of this file repeat too much/)
+  const wide = Array.from({ length: 200 }, (_, index) => `a${index}: &a${index} x\n`).join('')
+  const many = Array.from({ length: 200_000 }, (_, index) => `*a${index % 200}`).join(',')
+  t.match(failure(`${wide}all: [${many}]`), /^a\.yaml:1:1: the aliases of this file repeat too much/)
 })
 
 t.test('an error never quotes a value', async (t) => {
