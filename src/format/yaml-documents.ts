@@ -218,7 +218,7 @@ function nodeReader(text: string, targets: ReadonlyMap<unknown, unknown>, place:
       let mergeKeyAt: SourcePosition | null = null
       for (const { key, value } of node.items) {
         const name = keyText(isAlias(key) ? targets.get(key) : key)
-        const keyStart = isScalar(key) ? (key.range?.[0] ?? start) : start
+        const keyStart = isScalar(key) || isAlias(key) ? (key.range?.[0] ?? start) : start
         const child = read(value, keyStart)
         if (name === '<<' && isScalar(key) && key.type === 'PLAIN') {
           mergeInto(merged, child)
