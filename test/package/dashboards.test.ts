@@ -69,7 +69,8 @@ for (const [file, made] of DASHBOARDS) {
 
   t.test(`${name}: panel-datasource-rule, and no data source by a name of its own anywhere`, async (t) => {
     for (const panel of panels) t.equal(panel.datasource.uid, '${datasource}', panel.title)
-    for (const [, uid] of text.matchAll(/"uid": "([^"]*)"/g)) t.ok([made.uid, '${datasource}'].includes(uid ?? ''), String(uid))
+    for (const [, uid] of text.matchAll(/"uid": "([^"]*)"/g))
+      t.ok([made.uid, '${datasource}'].includes(uid ?? ''), String(uid))
   })
 
   t.test(`${name}: panel-title-description-rule, and no title twice`, async (t) => {

@@ -176,7 +176,7 @@ function lists(): Panels {
     [
       9,
       table({
-        title: 'Conflicts in Git',
+        title: 'Conflicts in Git, by registry',
         description: 'What is declared and cannot work, with the number of nodes that report it. Mend it in Git.',
         unit: 'none',
         exprs: [`sum by (cluster, registry, reason) (${conflict}) > 0`],

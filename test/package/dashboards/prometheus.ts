@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/** One series of an answer; an instant query has one value. */
+export interface AnsweredSeries {
+  metric: Readonly<Record<string, string>>
+  values: number[]
+}
+
+interface RawSeries {
+  metric: Record<string, string>
+  value?: [number, string]
+  values?: [number, string][]
+}
+
+interface Body {
+  status: string
+  error?: string
+  data?: unknown
+}
+
+/** A Prometheus of its own on the loopback, with its data in a directory of the caller's. */
+export interface Prometheus {
+  query(expr: string): Promise<AnsweredSeries[]>
+  /** `start`, `end`: seconds since the epoch; a point each second. */
+  queryRange(expr: string, start: number, end: number): Promise<AnsweredSeries[]>
+  labelValues(label: string, selector: string, start: number, end: number): Promise<string[]>
+  stop(): Promise<void>
+}
+
+/**
+ * Starts `prometheus` from the PATH on a free port; resolves when it is ready.
+ * Rejects with what it wrote if it ends instead, and with ENOENT where there is none.
+ */
+export async function startPrometheus(directory: string, config: string): Promise<Prometheus> {
+  const configFile = join(directory, 'prometheus.yaml')
+  writeFileSync(configFile, config)
+  const child = spawn(
+    'prometheus',
+    [
+      `--config.file=${configFile}`,
+      `--storage.tsdb.path=${join(directory, 'prometheus')}`,
+      '--web.listen-address=127.0.0.1:0',
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  const ended = once(child, 'exit')
+  const url = await new Promise<string>((resolve, reject) => {
+    let address = ''
+    const said: string[] = []
+    child.on('error', reject)
+    const lines = createInterface({ input: child.stderr })
+    lines.on('line', (line) => {
+      said.push(line)
+      address ||= /msg="Listening on" address=(\S+)/.exec(line)?.[1] ?? ''
+      if (line.includes('Server is ready')) resolve(`http://${address}`)
+    })
+    lines.on('close', () => reject(new Error(`prometheus ended:\n${said.join('\n')}`)))
+  })
+  return {
+    async query(expr) {
+      return seriesOf(await ask(`${url}/api/v1/query`, { query: expr }))
+    },
+    async queryRange(expr, start, end) {
+      const range = { start: String(start), end: String(end), step: '1' }
+      return seriesOf(await ask(`${url}/api/v1/query_range`, { query: expr, ...range }))
+    },
+    async labelValues(label, selector, start, end) {
+      const range = new URLSearchParams({ 'match[]': selector, start: String(start), end: String(end) })
+      return (await ask(`${url}/api/v1/label/${label}/values?${range}`, null)) as string[]
+    },
+    async stop() {
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+/** `form` null: GET. */
+async function ask(url: string, form: Record<string, string> | null): Promise<unknown> {
+  const response = await fetch(url, form === null ? {} : { method: 'POST', body: new URLSearchParams(form) })
+  const { status, error, data } = (await response.json()) as Body
+  if (status !== 'success') throw new Error(`${error}: ${JSON.stringify(form)}`)
+  return data
+}
+
+function seriesOf(data: unknown): AnsweredSeries[] {
+  return (data as { result: RawSeries[] }).result.map(({ metric, value, values }) => ({
+    metric,
+    values: (value === undefined ? (values ?? []) : [value]).map(([, number]) => Number(number)),
+  }))
+}
