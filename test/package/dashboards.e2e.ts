@@ -76,9 +76,12 @@ const EMPTY_WITH_REGISTRIES: Record<string, string> = {
   'Drift, conflicts and faults, by registry and reason: C': "the only fault is that an input is down: the node's",
 }
 
-/** As Grafana does it; four times the scrape interval is its `$__rate_interval` at the finest resolution. */
+/**
+ * As Grafana does it; four times the scrape interval is its `$__rate_interval` at the finest resolution, and `$__range`
+ * is what is shown: here all there is.
+ */
 function substituted(dashboard: Dashboard, expr: string, choice: Choice): string {
-  const values: Record<string, string> = { __rate_interval: '4s' }
+  const values: Record<string, string> = { __rate_interval: '4s', __range: '180s' }
   for (const { name, allValue } of dashboard.templating.list) values[name] = String(choice[name] ?? allValue ?? 'k8s-1')
   return expr.replace(/\$(\w+)/g, (whole, name: string) => values[name] ?? whole)
 }
@@ -197,6 +200,19 @@ t.test('every query of every dashboard returns data', async (t) => {
       })
     }
   }
+
+  t.test(
+    'the timeline of drift has a row for what drifted, from its first second to its last, and no other',
+    async (t) => {
+      const panel = panelsOf(DASHBOARDS.cluster).find(({ title }) => title === 'Drift, by node, registry and reason')
+      const expr = substituted(DASHBOARDS.cluster, panel?.targets[0]?.expr ?? '', { cluster: 'home' })
+      const rows = await prometheus.queryRange(expr, start, end)
+      t.ok(rows.some(({ metric }) => metric.registry === '192.168.1.106' && metric.reason === 'peer-mirror-missing'))
+      for (const { metric, values } of rows) {
+        t.match(values.join(''), /^0+1+0+$/, `${metric.registry} ${metric.reason}`)
+      }
+    },
+  )
 
   t.test('another process with metrics of the same names is not shown as an agent', async (t) => {
     const everyone = await prometheus.query('count by (node) (process_resident_memory_bytes)')

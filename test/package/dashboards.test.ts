@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
+import { REASONS } from '../../src/drift/reasons.ts'
 import { CATALOGUE } from '../../src/metrics/catalogue.ts'
 import { clusterDashboard } from './dashboards/cluster-dashboard.ts'
 import { type Dashboard, type Panel, type Placed, placed } from './dashboards/dashboard.ts'
@@ -102,7 +103,9 @@ for (const [file, made] of DASHBOARDS) {
 
   t.test(`${name}: target-rate-interval-rule and target-counter-agg-rule`, async (t) => {
     for (const { panel, target } of targets) {
-      for (const [, range] of target.expr.matchAll(/\[([^\]]*)\]/g)) t.equal(range, '$__rate_interval', panel.title)
+      for (const [, range] of target.expr.matchAll(/\[([^\]]*)\](?! @ end\(\))/g)) {
+        t.equal(range, '$__rate_interval', panel.title)
+      }
       for (const { metric, before, after } of selectorsOf(target.expr)) {
         if (!/_(total|bucket)$/.test(metric)) continue
         t.match(before, /\b(rate|increase)\($/, `${panel.title}: ${metric}`)
@@ -118,6 +121,13 @@ for (const [file, made] of DASHBOARDS) {
   t.test(`${name}: every series of a panel over time has a legend`, async (t) => {
     for (const { panel, target } of targets) {
       if (target.format !== 'table') t.not(target.legendFormat, '', panel.title)
+    }
+  })
+
+  t.test(`${name}: every reason's link leads to a page that exists`, async (t) => {
+    const [, path = ''] = /\$\{runbooks\}\/([^"]*)/.exec(text) ?? []
+    for (const reason of Object.keys(REASONS)) {
+      t.ok(existsSync(new URL(`../../${path.replace('${__value.raw}', reason)}`, import.meta.url)), reason)
     }
   })
 

@@ -1,6 +1,6 @@
 import { type Dashboard, dashboard, type Panel } from './dashboard.ts'
 import { type Column, LINK_TO_RUNBOOK, linked, linkToNode, stat, table, timeline, timeSeries } from './panels.ts'
-import { OF_REGISTRY, ofAgents, selectWithin } from './query.ts'
+import { OF_REGISTRY, ofAgents, onceAt, selectWithin } from './query.ts'
 import { EFFECTIVE, evaluationDuration, findings, IN_SYNC, RAISED } from './shared-panels.ts'
 import { variables } from './variables.ts'
 
@@ -132,10 +132,10 @@ function mirrors() {
       12,
       timeline({
         title: 'Drift, by node, registry and reason',
-        description: 'What differs and how long it did. Empty where nothing drifted in this time.',
+        description: 'What differed some time in what is shown, and how long. No row where nothing drifted.',
         queries: [
           {
-            expr: `max by (cluster, node, registry, reason) (${drift}) == 1`,
+            expr: onceAt(1, drift, ['cluster', 'node', 'registry', 'reason']),
             legend: '{{node}} {{registry}} {{reason}}',
           },
         ],
@@ -201,9 +201,10 @@ function agents() {
       12,
       timeline({
         title: 'Inputs down, by node',
-        description: 'The inputs that an agent could not read. Empty where all could be read all the time.',
+        description:
+          'The inputs that an agent could not read some time in what is shown. No row where all could be read.',
         queries: [
-          { expr: `min by (cluster, node, input) (${select('pullpath_input_up')}) == 0`, legend: '{{node}} {{input}}' },
+          { expr: onceAt(0, select('pullpath_input_up'), ['cluster', 'node', 'input']), legend: '{{node}} {{input}}' },
         ],
         meaning: { zero: ['down', 'red'], one: ['up', 'green'] },
         links: [NODE_OF_ROW],

@@ -1,6 +1,6 @@
 import { type Dashboard, dashboard, type Panel } from './dashboard.ts'
 import { heatmap, stat, table, timeline, timeSeries } from './panels.ts'
-import { OF_REGISTRY, ofAgents, selectWithin } from './query.ts'
+import { OF_REGISTRY, ofAgents, onceAt, selectWithin } from './query.ts'
 import { EFFECTIVE, evaluationDuration, findings, IN_SYNC, RAISED } from './shared-panels.ts'
 import { variables } from './variables.ts'
 
@@ -136,7 +136,7 @@ function mirrors() {
     return [{ expr: `min by (registry) (${select(metric, OF_REGISTRY)})`, legend: '{{registry}}' }]
   }
   const raised = (kind: 'drift' | 'conflict' | 'fault') => ({
-    expr: `max by (registry, reason) (${select(`pullpath_${kind}`, OF_REGISTRY)}) == 1`,
+    expr: onceAt(1, select(`pullpath_${kind}`, OF_REGISTRY), ['registry', 'reason']),
     legend: `${kind}: {{registry}} {{reason}}`,
   })
   const states: Panels = [
@@ -165,7 +165,7 @@ function mirrors() {
       24,
       timeline({
         title: 'Drift, conflicts and faults, by registry and reason',
-        description: 'What was found and how long it lasted. Empty where nothing was found in this time.',
+        description: 'What was found some time in what is shown, and how long it lasted. No row where nothing was.',
         queries: [raised('drift'), raised('conflict'), raised('fault')],
         meaning: RAISED,
       }),

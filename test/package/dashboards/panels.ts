@@ -209,10 +209,12 @@ export function table(
   },
 ): Panel {
   const { title, description, unit, exprs, columns, sortBy, numbers = [] } = about
+  const fields = new Set(columns.map(({ field }) => field))
+  const values = exprs.length === 1 ? ['Value'] : exprs.map((_, index) => `Value #${refId(index)}`)
   const organized = {
     id: 'organize',
     options: {
-      excludeByName: { Time: true, ...(exprs.length === 1 && !columns.some(isValue) ? { Value: true } : {}) },
+      excludeByName: Object.fromEntries(['Time', ...values].filter((it) => !fields.has(it)).map((it) => [it, true])),
       includeByName: {},
       indexByName: Object.fromEntries(columns.map(({ field }, index) => [field, index])),
       renameByName: Object.fromEntries(columns.map(({ field, heading }) => [field, heading])),
@@ -251,8 +253,6 @@ export function table(
   }
 }
 
-const isValue = ({ field }: Column) => field === 'Value'
-
 export function linked(link: Link): Property {
   return { id: 'links', value: [link] }
 }
@@ -266,6 +266,6 @@ export function linkToNode(node: string): Link {
 
 export const LINK_TO_RUNBOOK: Link = {
   title: 'Runbook (its address is the variable Runbooks)',
-  url: '${runbooks}/${__value.raw}.md',
+  url: '${runbooks}/docs/runbooks/${__value.raw}.md',
   targetBlank: true,
 }

@@ -32,6 +32,18 @@ export function ofAgents(select: Select, expression: string): string {
 }
 
 /**
+ * A 0/1 metric as it was, but only the series that were at the `worst` value some time in what is shown: a timeline of
+ * every reason there is would be too long. The others' times are kept too, so that a row ends where the state ended.
+ * `@ end()` makes Prometheus look back once and not at every point.
+ */
+export function onceAt(worst: 0 | 1, series: string, labels: readonly string[]): string {
+  const by = labels.join(', ')
+  const extreme = worst === 1 ? 'max' : 'min'
+  const was = `${extreme} by (${by}) (${extreme}_over_time(${series}[$__range] @ end())) == ${worst}`
+  return `${extreme} by (${by}) (${series}) and on (${by}) ${was}`
+}
+
+/**
  * How many seconds each finding lasts, with its kind. The kind is a metric's name and the time is another metric, and
  * a reason can be of two kinds at once: hence the many kinds to one time.
  */

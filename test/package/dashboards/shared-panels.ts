@@ -4,8 +4,7 @@ import { ageOfFindings, type Select } from './query.ts'
 
 export const EFFECTIVE: Meaning = { zero: ['not effective', 'red'], one: ['effective', 'green'] }
 export const IN_SYNC: Meaning = { zero: ['not in sync', 'orange'], one: ['in sync', 'green'] }
-/** Of a series that is there only while it is 1. */
-export const RAISED: Meaning = { zero: ['none', 'text'], one: ['raised', 'red'] }
+export const RAISED: Meaning = { zero: ['well', 'green'], one: ['raised', 'red'] }
 
 /** What is found now. `labels`: what tells a finding from another; `before` and `after`: columns besides the common ones. */
 export function findings(

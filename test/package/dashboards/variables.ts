@@ -58,10 +58,11 @@ export function variables(scope: Scope): Variable[] {
     // One agent a node: whoever chose the node chose the instance.
     several('instance', 'Instance', `${BUILD}{${inNode}}`, '.+', HIDDEN),
     several('registry', 'Registry', `pullpath_mirror_effective{${inNode}}`, '.*'),
+    // Nothing here can know where a fork or a mirror is read: the chart fills it in, or whoever looks.
     {
       name: 'runbooks',
       label: 'Runbooks',
-      description: 'The address under which docs/runbooks is read: the links of reasons begin with it.',
+      description: "The address under which you read Pullpath's repository: the links of reasons begin with it.",
       type: 'textbox',
       query: '',
       current: { selected: true, text: '', value: '' },
