@@ -55,16 +55,24 @@ export function readJsonPatch(list: YamlList): JsonPatchOperation[] {
 /**
  * Applies a JSON patch as Talos does (evanphx/json-patch: `-` and negative indices count from the end), but to a
  * configuration of which only a part may be known: missing parents are made, and what cannot be found is passed over.
- * `unresolved`: operations that need what was not given. Throws PP_INTENT_INVALID where a `test` fails.
+ * `assumed`: what had to be there for an operation, and was not given. Throws PP_INTENT_INVALID where a `test` fails,
+ * and for a step into a list that is no index.
  */
 export function applyJsonPatch(
   root: YamlNode,
   operations: readonly JsonPatchOperation[],
-): { root: YamlNode; unresolved: JsonPatchOperation[] } {
-  const unresolved: JsonPatchOperation[] = []
+): { root: YamlNode; assumed: { operation: JsonPatchOperation; missing: string }[] } {
+  const assumed: { operation: JsonPatchOperation; missing: string }[] = []
   let result = root
   for (const operation of operations) {
     const { op, path, from, value } = operation
+    for (const steps of from === null ? [path] : [from, path]) {
+      refuseWrongIndex(result, steps, operation.node, steps === path && ['add', 'move', 'copy'].includes(op))
+    }
+    const needed = op === 'remove' ? path : (from ?? path.slice(0, -1))
+    if (op !== 'test' && find(result, needed) === undefined) {
+      assumed.push({ operation, missing: `/${needed.map(escaped).join('/')}` })
+    }
     if (op === 'add') result = put(result, path, value, true)
     else if (op === 'replace') result = put(result, path, value, false)
     else if (op === 'remove') result = take(result, path)
@@ -75,11 +83,25 @@ export function applyJsonPatch(
       }
     } else {
       const found = find(result, from ?? [])
-      if (found === undefined) unresolved.push(operation)
-      else result = put(op === 'move' ? take(result, from ?? []) : result, path, found, true)
+      if (found !== undefined) result = put(op === 'move' ? take(result, from ?? []) : result, path, found, true)
     }
   }
-  return { root: result, unresolved }
+  return { root: result, assumed }
+}
+
+/** A list takes numbers, and `-` where something is put behind the last item: Talos refuses everything else. */
+function refuseWrongIndex(root: YamlNode, path: readonly string[], at: YamlNode, puts: boolean): void {
+  path.forEach((step, index) => {
+    const isList = find(root, path.slice(0, index))?.kind === 'list' || LISTS.has(path[index - 1] ?? '')
+    const isEnd = step === '-' && puts && index === path.length - 1
+    if (!isList || isEnd || /^[+-]?\d+$/.test(step)) return
+    const where = `/${path.slice(0, index).map(escaped).join('/')}`
+    throw refused(at, `${step} is no index of the list ${where}`, 'write a number, or - to add an item at the end')
+  })
+}
+
+function escaped(step: string): string {
+  return step.replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
 function refused(node: YamlNode, message: string, advice: string): PullpathError {

@@ -15,11 +15,14 @@ export function mapField(parent: YamlMap | null, key: string): YamlMap | null {
   throw wrongShape(value, key, 'a map')
 }
 
-/** The items under `key`; null where it is absent or null. Throws PP_INTENT_INVALID for anything else. */
+/**
+ * The items under `key`; null where it is absent or null. Go's YAML reader drops items that are null.
+ * Throws PP_INTENT_INVALID for anything else.
+ */
 export function listField(parent: YamlMap | null, key: string): readonly YamlNode[] | null {
   const value = fieldOf(parent, key)
   if (value === null) return null
-  if (value.kind === 'list') return value.items
+  if (value.kind === 'list') return value.items.filter((item) => item.kind !== 'scalar' || item.value !== null)
   throw wrongShape(value, key, 'a list')
 }
 

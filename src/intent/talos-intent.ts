@@ -1,4 +1,5 @@
 import type { IntentFile } from '../format/yaml-documents.ts'
+import { formatPosition } from '../source-position.ts'
 import type { Version } from '../version.ts'
 import { readDaemonParts } from './daemon-parts.ts'
 import type { IntentNote, IntentProblem, TalosIntent } from './intent.ts'
@@ -20,11 +21,18 @@ export function readTalosIntent(
   files: readonly IntentFile[],
   options: { version: Version; versionAssumed?: boolean },
 ): { intent: TalosIntent; problems: IntentProblem[]; notes: IntentNote[] } {
-  const documents = mergeTalosFiles(files)
+  const documents = mergeTalosFiles(files, options.version)
+  const refused = documents.pieces.flatMap((piece) => refusedKeys(piece, options))
   const declared = readMirrors(documents, options.version)
   const security = readTls(documents)
   const parts = readDaemonParts(documents, options.version)
-  const registries = mapField(mapField(documents.legacy, 'machine'), 'registries')
+  const problems = [
+    ...declared.problems,
+    ...[...declared.mirrors.values()].flatMap(mirrorProblems),
+    ...security.problems,
+    ...tlsProblems(security.tls, declared.mirrors),
+    ...parts.problems,
+  ]
   return {
     intent: {
       version: options.version,
@@ -35,16 +43,37 @@ export function readTalosIntent(
       daemonParts: parts.parts,
     },
     problems: [
-      ...documentProblems(documents.documents, options.versionAssumed === true ? null : options.version),
-      ...(registries === null ? [] : unknownKeys(registries, ['mirrors', 'config'], 'machine.registries', null)),
-      ...declared.problems,
-      ...[...declared.mirrors.values()].flatMap(mirrorProblems),
-      ...security.problems,
-      ...tlsProblems(security.tls, declared.mirrors),
-      ...parts.problems,
+      ...withoutRepeats(refused),
+      ...imageCacheProblems(documents),
+      ...problems.filter((it) => it.code !== 'TALOS_KEY_UNKNOWN'),
     ],
     notes: [...documents.notes, ...declared.notes, ...parts.notes],
   }
+}
+
+/**
+ * What Talos refuses while it decodes one piece of the configuration, before anything is merged: a later patch that
+ * deletes it does not help. Throws PP_INTENT_INVALID for a wrong shape.
+ */
+function refusedKeys(piece: TalosDocuments, options: { version: Version; versionAssumed?: boolean }): IntentProblem[] {
+  const registries = mapField(mapField(piece.legacy, 'machine'), 'registries')
+  imageCacheOf(piece)
+  return [
+    ...documentProblems(piece.documents, options.versionAssumed === true ? null : options.version),
+    ...(registries === null ? [] : unknownKeys(registries, ['mirrors', 'config'], 'machine.registries', null)),
+    ...readMirrors(piece, options.version).problems,
+    ...readTls(piece).problems,
+    ...readDaemonParts(piece, options.version).problems,
+  ].filter((it) => it.code === 'TALOS_KEY_UNKNOWN')
+}
+
+/** The piece that a JSON patch makes holds all that stood before it. */
+function withoutRepeats(problems: readonly IntentProblem[]): IntentProblem[] {
+  const seen = new Set<string>()
+  return problems.filter(({ message, source }) => {
+    const key = JSON.stringify([message, source])
+    return !seen.has(key) && seen.add(key)
+  })
 }
 
 /** The newer document wins over the legacy key (container.go, ImageCacheConfig). */
@@ -53,4 +82,22 @@ function imageCacheOf({ legacy, documents }: TalosDocuments): boolean | null {
   if (document !== undefined) return booleanField(mapField(document.root, 'local'), 'enabled')
   const features = mapField(mapField(legacy, 'machine'), 'features')
   return booleanField(mapField(features, 'imageCache'), 'localEnabled')
+}
+
+/** The two forms exclude each other (ImageCacheConfig, V1Alpha1ConflictValidate). */
+function imageCacheProblems({ legacy, documents }: TalosDocuments): IntentProblem[] {
+  const document = documents.find((it) => it.kind === 'ImageCacheConfig')
+  const older = mapField(mapField(mapField(legacy, 'machine'), 'features'), 'imageCache')
+  if (document === undefined || older === null) return []
+  return [
+    {
+      code: 'TALOS_KEY_UNKNOWN',
+      registry: null,
+      message:
+        'machine.features.imageCache and an ImageCacheConfig stand in one configuration: Talos refuses it. The other ' +
+        `is at ${formatPosition(older.at)}`,
+      remedy: [{ command: '# remove machine.features.imageCache', why: 'the document says the same' }],
+      source: document.at,
+    },
+  ]
 }

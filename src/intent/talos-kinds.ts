@@ -1,6 +1,7 @@
+import { nearestName } from '../nearest-name.ts'
 import { isAtLeast, type Version } from '../version.ts'
 import type { IntentProblem } from './intent.ts'
-import type { TalosDocument } from './talos-documents.ts'
+import { PULL_KINDS, type TalosDocument } from './talos-documents.ts'
 import { shownRegistry } from './talos-mirrors.ts'
 
 /** The kinds that pulls depend on, with the release that brought each. */
@@ -17,7 +18,6 @@ export function documentProblems(documents: readonly TalosDocument[], version: V
   return documents.flatMap((document) => {
     const { kind, apiVersion, name, root } = document
     const since = KIND_SINCE[kind]
-    if (since === undefined) return []
     const registry = kind.startsWith('Registry') && name !== '' ? shownRegistry(name) : null
     const problem = (message: string, command: string, why: string, key: string): IntentProblem => ({
       code: 'TALOS_KEY_UNKNOWN',
@@ -26,6 +26,11 @@ export function documentProblems(documents: readonly TalosDocument[], version: V
       remedy: [{ command, why }],
       source: root.entries.get(key)?.keyAt ?? root.at,
     })
+    if (since === undefined) {
+      const near = nearestName(kind, PULL_KINDS)
+      const message = `Talos knows no kind ${kind} and refuses the whole configuration that has it`
+      return near === null ? [] : [problem(message, `kind: ${near}`, `the kind is written ${near}`, 'kind')]
+    }
     if (apiVersion !== 'v1alpha1') {
       const found = apiVersion === '' ? 'no apiVersion' : `the apiVersion ${apiVersion}`
       const message = `this ${kind} has ${found}: Talos refuses the whole configuration`
@@ -39,8 +44,21 @@ export function documentProblems(documents: readonly TalosDocument[], version: V
     if (NAMED.has(kind) && name === '') {
       return [problem(`this ${kind} has no name: Talos refuses the whole configuration`, NAME_LINE, 'its name', 'name')]
     }
+    const wrong = kind === 'CRICustomizationConfig' ? wrongPartName(name) : null
+    if (wrong !== null) {
+      const message = `${wrong}: Talos refuses the whole configuration`
+      return [problem(message, 'name: keep-layers', 'letters, digits, - _ and . at most 63 of them', 'name')]
+    }
     return []
   })
+}
+
+/** Why Talos takes no such name for a part (types/cri/customization.go); null: it does. */
+function wrongPartName(name: string): string | null {
+  if (name === 'customization') return 'the name customization is kept for /etc/cri/conf.d/20-customization.part'
+  const [, own = name] = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\/(.*)$/s.exec(name) ?? []
+  const isName = own.length <= 63 && /^([A-Za-z0-9][A-Za-z0-9_.-]*)?[A-Za-z0-9]$/.test(own)
+  return isName ? null : `${JSON.stringify(name)} is no name of a part`
 }
 
 const NAMED: ReadonlySet<string> = new Set(Object.keys(KIND_SINCE).filter((kind) => kind !== 'ImageCacheConfig'))

@@ -11,7 +11,7 @@ export interface PatchDelete {
 
 /**
  * Takes the `$patch: delete` statements out of a patch document: Talos carries them out before it merges the rest
- * (configloader/internal/decoder/delete.go). `rest` is null where the whole document is one.
+ * (configloader/internal/decoder/delete.go), and drops what they leave empty. `rest` is null where nothing is left.
  * Throws PP_INTENT_INVALID for a statement inside a list's item, which Talos refuses.
  */
 export function takeDeletes(root: YamlMap): { rest: YamlMap | null; deletes: PatchDelete[] } {
@@ -33,7 +33,7 @@ export function takeDeletes(root: YamlMap): { rest: YamlMap | null; deletes: Pat
       const value = takeFrom(entry.value, [...path, name], insideItem)
       if (value !== null) entries.set(name, { ...entry, value })
     }
-    return { ...map, entries }
+    return entries.size === 0 && map.entries.size > 0 ? null : { ...map, entries }
   }
 
   function takeFrom(node: YamlNode, path: readonly string[], insideItem: boolean): YamlNode | null {
@@ -48,7 +48,7 @@ export function takeDeletes(root: YamlMap): { rest: YamlMap | null; deletes: Pat
         if (value !== null) items.push(value)
       }
     }
-    return { ...node, items }
+    return items.length === 0 && node.items.length > 0 ? null : { ...node, items }
   }
 
   return { rest: takeFromMap(root, [], false), deletes }

@@ -1,4 +1,5 @@
-import type { YamlMap } from '../format/yaml-documents.ts'
+import { PullpathError } from '../errors.ts'
+import type { YamlMap, YamlScalar } from '../format/yaml-documents.ts'
 import type { IntentProblem, TalosTls } from './intent.ts'
 import type { TalosDocument, TalosDocuments } from './talos-documents.ts'
 import { booleanField, mapField, textField, unknownKeys } from './talos-fields.ts'
@@ -22,10 +23,19 @@ export function readTls(documents: TalosDocuments): DeclaredTls {
   const authHosts = new Set<string>()
   const problems: IntentProblem[] = []
   const legacy = mapField(mapField(mapField(documents.legacy, 'machine'), 'registries'), 'config')
-  for (const [host, { keyAt }] of legacy?.entries ?? []) {
+  for (const [host, { keyAt, value }] of legacy?.entries ?? []) {
     const config = mapField(legacy, host)
-    if (config === null) continue
     const registry = shownRegistry(host)
+    if (config === null) {
+      problems.push({
+        code: 'TALOS_TLS_UNREACHED',
+        registry,
+        message: `machine.registries.config[${host}] has no value: Talos refuses the configuration`,
+        remedy: [{ command: `${JSON.stringify(host)}: {}`, why: 'or remove the key' }],
+        source: value.at,
+      })
+      continue
+    }
     problems.push(...unknownKeys(config, ['tls', 'auth'], `machine.registries.config[${host}]`, registry))
     const auth = mapField(config, 'auth')
     if (auth !== null) {
@@ -35,13 +45,12 @@ export function readTls(documents: TalosDocuments): DeclaredTls {
     const settings = mapField(config, 'tls')
     if (settings === null) continue
     problems.push(...unknownKeys(settings, ['ca', 'clientIdentity', 'insecureSkipVerify'], 'tls', registry))
-    const ca = textField(settings, 'ca')?.text ?? null
-    const certificate = textField(clientIdentity(settings, ['crt', 'key'], registry, problems), 'crt')?.text ?? null
+    const identity = clientIdentity(settings, ['crt', 'key'], registry, problems)
     tls.set(host, {
       host,
       // The legacy form holds PEM as base64, the newer documents hold it as text.
-      ca: ca === null ? null : fromBase64(ca),
-      clientCertificate: certificate === null ? null : fromBase64(certificate),
+      ca: fromBase64(textField(settings, 'ca')),
+      clientCertificate: fromBase64(textField(identity, 'crt')),
       insecureSkipVerify: booleanField(settings, 'insecureSkipVerify') ?? false,
       source: keyAt,
     })
@@ -61,6 +70,16 @@ function readTlsDocument({ name, root, at, kind }: TalosDocument, problems: Inte
   const known = ['apiVersion', 'kind', 'name', 'ca', 'clientIdentity', 'insecureSkipVerify']
   problems.push(...unknownKeys(root, known, kind, registry))
   const identity = clientIdentity(root, ['cert', 'key'], registry, problems)
+  for (const text of [textField(root, 'ca'), textField(identity, 'cert')]) {
+    if (text === null || text.text === '' || text.text.includes('-----BEGIN ')) continue
+    problems.push({
+      code: 'TALOS_TLS_UNREACHED',
+      registry,
+      message: `here stands no certificate in PEM: Talos refuses the ${kind}`,
+      remedy: [{ command: '-----BEGIN CERTIFICATE-----', why: 'only machine.registries.config takes base64 of it' }],
+      source: text.at,
+    })
+  }
   return {
     host: name,
     ca: textField(root, 'ca')?.text || null,
@@ -81,7 +100,14 @@ function clientIdentity(
   return identity
 }
 
-function fromBase64(text: string): string | null {
-  const decoded = Buffer.from(text, 'base64').toString('utf8')
-  return decoded === '' ? null : decoded
+function fromBase64(scalar: YamlScalar | null): string | null {
+  if (scalar === null) return null
+  const text = scalar.text.replace(/[\r\n]/g, '')
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)) {
+    throw new PullpathError('PP_INTENT_INVALID', 'Talos wants base64 here and refuses the configuration', {
+      position: scalar.at,
+      advice: 'encode the PEM text with base64 -w0; only RegistryTLSConfig takes it as text',
+    })
+  }
+  return Buffer.from(text, 'base64').toString('utf8') || null
 }
