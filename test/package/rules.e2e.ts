@@ -1,0 +1,206 @@
+/**
+ * The rules by promtool (Debian's package `prometheus`), against the catalogues of metrics and reasons, and docs/alerts.md
+ * against the rules. Needs `promtool` in the PATH and no network.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parse, stringify } from 'yaml'
+import { REASONS } from '../../src/drift/reasons.ts'
+import { CATALOGUE } from '../../src/metrics/catalogue.ts'
+import { groupingsOf, seriesOf } from './rules/series-of.ts'
+
+t.setTimeout(180_000)
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const FILE = join(ROOT, 'chart', 'rules', 'pullpath.yaml')
+const TESTS = join(import.meta.dirname, 'rules')
+const testFiles = readdirSync(TESTS).filter((it) => it.endsWith('.test.yaml'))
+
+interface Rule {
+  record?: string
+  alert?: string
+  expr: string
+  for?: string
+  labels: Record<string, string>
+  annotations: Record<string, string>
+}
+
+interface Group {
+  rules: Rule[]
+}
+
+/** A group of cases in promtool's own form, as far as it is looked at here. */
+interface RuleTest {
+  promql_expr_test?: unknown
+  alert_rule_test: { alertname: string; exp_alerts: unknown[] }[]
+}
+
+const { groups }: { groups: Group[] } = parse(readFileSync(FILE, 'utf8'))
+const rules = groups.flatMap((it) => it.rules)
+const alerts = rules.filter((it): it is Rule & { alert: string } => it.alert !== undefined)
+// All scalars as texts: values such as `0x20`, twenty zeros to promtool, are numbers to YAML.
+const tests = testFiles.flatMap((file): RuleTest[] => {
+  return parse(readFileSync(join(TESTS, file), 'utf8'), { schema: 'failsafe' }).tests
+})
+const names = [...new Set(alerts.map((it) => it.alert))]
+const pages = readFileSync(join(ROOT, 'docs', 'alerts.md'), 'utf8')
+
+function promtool(...args: string[]) {
+  return execFileSync('promtool', args, { encoding: 'utf8', cwd: TESTS })
+}
+
+t.test('promtool accepts the rules, with every lint', async (t) => {
+  t.match(promtool('check', 'rules', '--lint=all', '--lint-fatal', FILE), `SUCCESS: ${rules.length} rules found`)
+})
+
+for (const file of testFiles) {
+  t.test(`promtool: ${file}`, async (t) => {
+    t.notMatch(promtool('test', 'rules', file), 'FAILED')
+  })
+}
+
+t.test('every alert has a case in which it fires and one in which it is silent', async (t) => {
+  const cases = tests.flatMap((it) => it.alert_rule_test)
+  for (const name of names) {
+    const own = cases.filter((it) => it.alertname === name)
+    t.ok(
+      own.some((it) => it.exp_alerts.length > 0),
+      `${name} fires`,
+    )
+    t.ok(
+      own.some((it) => it.exp_alerts.length === 0),
+      `${name} is silent`,
+    )
+  }
+  for (const { alertname } of cases) t.ok(names.includes(alertname), `${alertname} is an alert`)
+})
+
+// The cases above hold the rules only if a wrong rule breaks them.
+t.test('the cases fail when an alert is missing, never waits, waits an hour, or is of another severity', async (t) => {
+  const changes: [what: string, change: (rule: Rule) => Rule | null][] = [
+    ['missing', () => null],
+    ['without waiting', ({ for: _, ...rule }) => rule],
+    ['after an hour', (rule) => ({ ...rule, for: '1h' })],
+    ['of another severity', (rule) => ({ ...rule, labels: { severity: 'unheard-of' } })],
+  ]
+  const dir = t.testdir({})
+  /** Whether the cases that ask for this alert fail by the changed rules. */
+  const isCaught = (name: string, changed: (rule: Rule) => Rule | null) => {
+    const rulesOf = ({ rules }: Group) => rules.map(changed).filter((it) => it !== null)
+    writeFileSync(join(dir, 'rules.yaml'), stringify({ groups: groups.map((it) => ({ ...it, rules: rulesOf(it) })) }))
+    const own = tests
+      .filter((it) => it.alert_rule_test.some(({ alertname }) => alertname === name))
+      .map(({ promql_expr_test: _, ...test }) => test)
+    const file = { rule_files: ['rules.yaml'], evaluation_interval: '30s', tests: own }
+    writeFileSync(join(dir, 'test.yaml'), stringify(file))
+    return spawnSync('promtool', ['test', 'rules', 'test.yaml'], { cwd: dir }).status !== 0
+  }
+  for (const name of names)
+    t.notOk(
+      isCaught(name, (rule) => rule),
+      `${name} as it is`,
+    )
+  for (const [index, alert] of alerts.entries()) {
+    for (const [what, change] of changes) {
+      if (what === 'without waiting' && alert.for === undefined) continue
+      t.ok(
+        isCaught(alert.alert, (rule) => (rule === alert ? change(rule) : rule)),
+        `${alert.alert} (${index}) ${what}`,
+      )
+    }
+  }
+})
+
+// What Prometheus adds to every series: `node` by the chart's relabelling, `cluster` where somebody sets it.
+const TARGET_LABELS = ['cluster', 'node']
+
+/** The labels of a recording rule's series are its level, as the mixins name them: `level:metric:operations`. */
+const levelOf = (record: string) => record.slice(0, record.indexOf(':')).split('_')
+
+t.test('only metrics that exist are asked for, by labels that they have', async (t) => {
+  const known = new Map<string, readonly string[]>([
+    ...Object.values(CATALOGUE).map((it) => [it.name, [...TARGET_LABELS, ...it.labels]] as const),
+    ...rules.flatMap(({ record }) => (record === undefined ? [] : [[record, levelOf(record)] as const])),
+    ['kube_node_info', TARGET_LABELS],
+    ['kube_node_status_condition', [...TARGET_LABELS, 'condition', 'status']],
+  ])
+  for (const { alert, record, expr } of rules) {
+    const name = alert ?? record
+    const series = seriesOf(expr)
+    t.not(series.length, 0, `${name} asks for something`)
+    for (const { metric, matchers } of series) {
+      t.ok(known.has(metric), `${name}: ${metric}`)
+      for (const { label } of matchers) t.ok(known.get(metric)?.includes(label), `${name}: ${metric} has ${label}`)
+      for (const label of groupingsOf(expr).flat()) t.ok(known.get(metric)?.includes(label), `${name}: by ${label}`)
+    }
+  }
+})
+
+t.test('a recording rule is named after the labels that it keeps', async (t) => {
+  for (const { record, expr } of rules) {
+    if (record !== undefined) t.same(groupingsOf(expr)[0], levelOf(record), record)
+  }
+})
+
+t.test('an alert names only labels that it has', async (t) => {
+  for (const { alert, expr, annotations } of alerts) {
+    const kept = groupingsOf(expr)[0] ?? seriesOf(expr).flatMap(({ metric }) => levelOf(metric))
+    for (const [, label = ''] of Object.values(annotations)
+      .join(' ')
+      .matchAll(/\$labels\.(\w+)/g)) {
+      t.ok(kept.includes(label), `${alert}: ${label}`)
+    }
+  }
+})
+
+t.test('each reason of drift and conflict has the severity of the catalogue, and one alert', async (t) => {
+  for (const [kind, metric] of [
+    ['drift', 'pullpath_drift'],
+    ['conflict', 'pullpath_conflict'],
+  ] as const) {
+    for (const [reason, facts] of Object.entries(REASONS)) {
+      if (!(facts.kinds as readonly string[]).includes(kind)) continue
+      const severities = alerts.filter((rule) => asksFor(rule, metric, reason)).map((rule) => rule.labels.severity)
+      t.same(severities, [facts.severity], `${kind} ${reason}`)
+    }
+  }
+})
+
+function asksFor(rule: Rule, metric: string, reason: string): boolean {
+  return seriesOf(rule.expr).some((series) => {
+    const matcher = series.matchers.find((it) => it.label === 'reason')
+    if (series.metric !== metric || matcher === undefined) return false
+    return new RegExp(`^(?:${matcher.value})$`).test(reason) === matcher.operator.startsWith('=')
+  })
+}
+
+t.test('annotations: a sentence that is the same for all, a description, and a page that is there', async (t) => {
+  const summaries = new Map<string, string>()
+  for (const { alert, annotations } of alerts) {
+    const { summary = '', description = '', runbook_url: page = '' } = annotations
+    t.match(summary, /^[^{}]+\.$/, `${alert}: a sentence without templates`)
+    t.equal(summaries.get(alert) ?? summary, summary, `${alert}: one summary`)
+    summaries.set(alert, summary)
+    t.ok(description.length > summary.length, `${alert}: a description`)
+    if (page.startsWith('docs/alerts.md#')) {
+      t.equal(page, `docs/alerts.md#${alert.toLowerCase()}`)
+      t.ok(pages.includes(`\n## ${alert}\n`), `${alert} has its section`)
+    } else if (page.includes('{{')) {
+      t.equal(page, 'docs/runbooks/{{ $labels.reason }}.md')
+      t.match(rules.find((it) => it.alert === alert)?.expr, /by \([^)]*\breason\b/, `${alert} knows its reason`)
+    } else {
+      t.ok(existsSync(join(ROOT, page)), `${alert}: ${page}`)
+    }
+  }
+})
+
+t.test('docs/alerts.md lists every alert with its time and severities', async (t) => {
+  const rows = [...pages.matchAll(/^\| \[?(Pullpath\w+)\]?\S* \| .+ \| (.+) \| (.+) \|$/gm)].map((it) => it.slice(1))
+  const expected = names.map((name) => {
+    const own = alerts.filter((it) => it.alert === name)
+    return [name, own[0]?.for ?? 'at once', own.map((it) => it.labels.severity).join(', ')]
+  })
+  t.same(rows, expected)
+})
