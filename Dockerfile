@@ -33,6 +33,7 @@ RUN set -eu; \
       /usr/lib/*-linux-gnu/libatomic.so.1 $image/lib/; \
     cp dist/pullpath.cjs $image/; \
     cp LICENSE $image/licenses/pullpath; \
+    cp dist/pullpath.cjs.LEGAL.txt $image/licenses/; \
     cp node_modules/node-linux-*/LICENSE $image/licenses/node; \
     npm ls --omit=dev --omit=optional --all --parseable | tail -n +2 | while read -r package; do \
       for license in "$package"/LICEN[CS]E* "$package"/license*; do \
@@ -45,7 +46,8 @@ RUN set -eu; \
 # that the stage below copies them as they are.
 RUN set -eu; \
     export LD_LIBRARY_PATH=/usr/lib/pullpath/lib NODE_COMPILE_CACHE=/usr/lib/pullpath/compile-cache; \
-    /usr/lib/pullpath/bin/node --max-semi-space-size=2 /usr/lib/pullpath/pullpath.cjs \
+    /usr/lib/pullpath/bin/node --max-semi-space-size=1 --no-memory-reducer --invocation-count-for-maglev=20000 \
+      --invocation-count-for-maglev-osr=20000 /usr/lib/pullpath/pullpath.cjs \
       demo --scenario talos-resync --once > /dev/null; \
     [ -n "$(find $NODE_COMPILE_CACHE -type f)" ]; \
     chown -R 0:0 /usr/lib/pullpath; \
@@ -73,5 +75,8 @@ EXPOSE 9478
 # For runtimes that ask the image. Kubernetes does not: the chart's probes ask the agent over HTTP.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:9478/livez').then((it) => process.exit(it.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["/usr/lib/pullpath/bin/node", "--max-semi-space-size=2", "/usr/lib/pullpath/pullpath.cjs"]
+ENTRYPOINT ["/usr/lib/pullpath/bin/node", \
+  "--max-semi-space-size=1", "--no-memory-reducer", \
+  "--invocation-count-for-maglev=20000", "--invocation-count-for-maglev-osr=20000", \
+  "/usr/lib/pullpath/pullpath.cjs"]
 CMD ["agent"]
