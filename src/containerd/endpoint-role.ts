@@ -1,7 +1,7 @@
 import { parseGoUrl } from '../format/go-url.ts'
 import { portOf } from '../format/host-port.ts'
 import type { SpegelIntent } from '../intent/intent.ts'
-import type { EndpointReport, Role } from './endpoint-report.ts'
+import type { Role } from './endpoint-report.ts'
 import type { Endpoint } from './pull-path.ts'
 
 /** How Spegel's endpoints on this node are told from others. */
@@ -41,27 +41,6 @@ export function roleOf(endpoint: Endpoint, registry: string, peers: PeerSignatur
   const looksLikeSpegel =
     endpoint.dialTimeout === PEER_DIAL_TIMEOUT || KNOWN_PORTS.includes(port) || peers.ports.has(port)
   return declaredHttp && looksLikeSpegel ? 'peer' : 'mirror'
-}
-
-/** An endpoint as it is shown. */
-export function reportOf(endpoint: Endpoint, role: Role): EndpointReport {
-  const { url, declaredIn, resolve, fetch, namespaceParam, httpsFirst } = endpoint
-  return {
-    url,
-    declaredIn,
-    role,
-    resolve,
-    fetch,
-    namespaceParam,
-    httpsFirst,
-    capabilities: [...endpoint.capabilities],
-    overridePath: endpoint.overridePath,
-    skipVerify: endpoint.skipVerify,
-    dialTimeout: endpoint.dialTimeout,
-    ca: [...endpoint.ca],
-    client: endpoint.client,
-    headerNames: [...endpoint.headerNames],
-  }
 }
 
 const DOCKER_HUB: readonly string[] = ['registry-1.docker.io', 'docker.io', 'index.docker.io']

@@ -1,5 +1,6 @@
 import type { FileView } from '../hosts/file-view.ts'
-import { type PeerSignature, reportOf, roleOf } from './endpoint-role.ts'
+import { endpointReport } from './endpoint-report.ts'
+import { type PeerSignature, roleOf } from './endpoint-role.ts'
 import type { Explanation } from './explanation.ts'
 import type { DaemonProfile } from './pull-path.ts'
 import { pullPathOf } from './pull-path-of.ts'
@@ -28,7 +29,7 @@ export function explain(image: string, daemon: DaemonProfile, view: FileView, pe
     registry,
     containerd: { version: version.text, pullMode: daemon.pullMode },
     directory: path.directory,
-    endpoints: path.endpoints.map((it) => reportOf(it, roleOf(it, registry, peers))),
+    endpoints: path.endpoints.map((it) => endpointReport({ ...it, role: roleOf(it, registry, peers) }, registry)),
     resolveRequests: resolved.requests.map(lineOf),
     fetchRequests: fetched.map(lineOf),
     notes: path.notes.map(({ code, message }) => ({ code, message })),

@@ -2,13 +2,13 @@ import { posix } from 'node:path'
 import { cleanPath } from '../format/clean-path.ts'
 import { parseGoDuration } from '../format/go-duration.ts'
 import { parseGoUrl } from '../format/go-url.ts'
-import { parseToml, type TomlEntry, type TomlTable, type TomlValue } from '../format/toml-document.ts'
+import { parseToml, type TomlTable, type TomlValue } from '../format/toml-document.ts'
 import type { FileNode } from '../hosts/tree.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { Behaviour } from './behaviour.ts'
 import { type HostOrder, orderOfHosts } from './host-order.ts'
 import type { Capability, PathNote } from './pull-path.ts'
-import { setsField } from './toml-field.ts'
+import { entriesOf, fieldOf, setsField } from './toml-field.ts'
 
 /** One `[host."URL"]` table, or the root of the file, as containerd decodes it. */
 export interface HostConfig {
@@ -110,7 +110,7 @@ function decodeTables(
     const fields = tables.get(it.name) ?? reader.fields(EMPTY)
     return reader.hostConfig(it.name, fields, it.position)
   })
-  const serverSource = entryOf(root, 'server', behaviour)?.value.position ?? null
+  const serverSource = fieldOf(root, 'server', behaviour.dialect)?.position ?? null
   return {
     kind: 'hosts',
     hosts,
@@ -152,7 +152,7 @@ class TableReader {
   /** The tables under `host`, whatever their form. go-toml v2 puts `Host` and `host` into one map. */
   hostTables(root: TomlTable): [string, TomlTable][] {
     const tables = new Map<string, TomlTable>()
-    for (const { value: host } of entriesOf(root, 'host', this.#behaviour)) {
+    for (const { value: host } of entriesOf(root, 'host', this.#behaviour.dialect)) {
       if (host.kind !== 'table') throw new Refused('host must be a table', host.position)
       for (const [name, { value }] of host.entries) {
         if (value.kind !== 'table') throw new Refused(`host.${JSON.stringify(name)} must be a table`, value.position)
@@ -165,7 +165,7 @@ class TableReader {
   }
 
   string(table: TomlTable, key: string): string | null {
-    const value = scalarOf(entryOf(table, key, this.#behaviour)?.value)
+    const value = scalarOf(fieldOf(table, key, this.#behaviour.dialect))
     if (value === undefined) return null
     if (value.kind !== 'string') throw new Refused(`${key} must be a string`, value.position)
     return value.value
@@ -176,8 +176,8 @@ class TableReader {
     const knowsTimeout = this.#behaviour.dialTimeout !== 'unknown'
     return {
       capabilities: this.#decode(table, 'capabilities', words) ?? [],
-      ca: entryOf(table, 'ca', this.#behaviour)?.value,
-      client: entryOf(table, 'client', this.#behaviour)?.value,
+      ca: fieldOf(table, 'ca', this.#behaviour.dialect),
+      client: fieldOf(table, 'client', this.#behaviour.dialect),
       skipVerify: this.#decode(table, 'skip_verify', boolean) ?? null,
       header: this.#decode(table, 'header', headerTable) ?? null,
       overridePath: this.#decode(table, 'override_path', boolean) ?? false,
@@ -187,7 +187,7 @@ class TableReader {
 
   /** Every spelling of a field is decoded, so that a wrong type in any of them counts; the last one sets it. */
   #decode<T>(table: TomlTable, field: (typeof FIELDS)[number], decode: (value: TomlValue, key: string) => T) {
-    return entriesOf(table, field, this.#behaviour)
+    return entriesOf(table, field, this.#behaviour.dialect)
       .map(({ value }) => decode(value, field))
       .at(-1)
   }
@@ -279,21 +279,6 @@ class TableReader {
   #note(code: PathNote['code'], message: string, source: SourcePosition): void {
     this.notes.push({ code, message, source })
   }
-}
-
-/** The entry that sets a field. v2 decodes in the order of the text, so that the last spelling wins. */
-function entryOf(table: TomlTable, field: string, behaviour: Behaviour): TomlEntry | undefined {
-  return entriesOf(table, field, behaviour).at(-1)
-}
-
-function entriesOf(table: TomlTable, field: string, behaviour: Behaviour): TomlEntry[] {
-  if (behaviour.dialect === 'go-toml-1') {
-    const entry = table.entries.get(field) ?? table.entries.get(field.toUpperCase())
-    return entry === undefined ? [] : [entry]
-  }
-  const found: TomlEntry[] = []
-  for (const [name, entry] of table.entries) if (setsField(name, field, behaviour.dialect)) found.push(entry)
-  return found
 }
 
 function words(value: TomlValue): { word: string; position: SourcePosition }[] {

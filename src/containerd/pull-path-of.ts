@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { parseGoUrl } from '../format/go-url.ts'
 import { portOf } from '../format/host-port.ts'
-import type { FileView } from '../hosts/file-view.ts'
+import { type FileView, viewOf } from '../hosts/file-view.ts'
 import type { FileNode, TreeNode } from '../hosts/tree.ts'
 import { type Behaviour, behaviourOf } from './behaviour.ts'
 import { certificateFiles, checkCertificates } from './certificates.ts'
@@ -249,32 +249,25 @@ function isProxy(host: string, registry: string): boolean {
   return host !== registry && (registry !== 'docker.io' || host !== 'registry-1.docker.io')
 }
 
+/** Without config_path no hosts.toml is read: the deprecated mirrors decide, or the default upstream alone. */
 function legacyPath(registry: string, daemon: DaemonProfile): PullPath {
-  const behaviour = behaviourOf(daemon.version)
   const base = { registry, directory: null, file: null, fileUsed: false }
-  const notes: PathNote[] = []
-  // The transfer service has no legacy mirrors: without a hosts directory it knows the default upstream only.
-  if (daemon.legacyMirrors.size === 0 && daemon.pullMode === 'transfer') {
-    notes.push({ code: 'CONFIG_PATH_EMPTY', message: 'config_path is empty: no hosts.toml is read', source: null })
-    const view: FileView = { lookup: () => undefined }
-    return withHosts(base, [DEFAULT_HOST], { behaviour, view, notes })
-  }
-  notes.push(
-    daemon.legacyMirrors.size === 0
-      ? { code: 'CONFIG_PATH_EMPTY', message: 'config_path is empty: no hosts.toml is read', source: null }
-      : {
-          code: 'LEGACY_MIRRORS',
-          message: 'config_path is empty: the deprecated registry.mirrors decide',
-          source: null,
-        },
-  )
+  const hasMirrors = daemon.legacyMirrors.size > 0
+  const note: PathNote = hasMirrors
+    ? { code: 'LEGACY_MIRRORS', message: 'config_path is empty: the deprecated registry.mirrors decide', source: null }
+    : { code: 'CONFIG_PATH_EMPTY', message: 'config_path is empty: no hosts.toml is read', source: null }
+  const context = { behaviour: behaviourOf(daemon.version), view: NO_FILES, notes: [note] }
+  // The transfer service has no legacy mirrors, and so all capabilities (2.1: transfer/registry, registry.go).
+  if (!hasMirrors && daemon.pullMode === 'transfer') return withHosts(base, [DEFAULT_HOST], context)
   const { endpoints: legacy, error } = legacyEndpoints(registry, daemon.legacyMirrors)
-  if (error !== null) return { ...base, endpoints: [], notes, error }
-  const context = { behaviour, view: { lookup: () => undefined }, notes }
+  if (error !== null) return { ...base, endpoints: [], notes: context.notes, error }
   const capabilities: Capability[] = ['pull', 'resolve']
   const endpoints = legacy.flatMap(({ appended, ...url }) => {
     const host = { ...DEFAULT_HOST, ...url, declared: `${url.scheme}://${url.host}${url.path}`, capabilities }
     return endpointOf(host, appended ? 'default' : 'mirrors', registry, context) ?? []
   })
-  return finish(base, endpoints, notes)
+  return finish(base, endpoints, context.notes)
 }
+
+/** No certificate is looked up on this way. */
+const NO_FILES: FileView = viewOf(new Map())

@@ -1,4 +1,4 @@
-import type { TomlTable, TomlValue } from '../format/toml-document.ts'
+import type { TomlEntry, TomlTable, TomlValue } from '../format/toml-document.ts'
 import type { Behaviour } from './behaviour.ts'
 
 /** Whether a key of a file sets a field: go-toml v2 ignores case, v1 knows the name as it is and in capitals. */
@@ -7,10 +7,16 @@ export function setsField(name: string, field: string, dialect: Behaviour['diale
   return dialect === 'go-toml-2' ? name.toLowerCase() === field : name === field.toUpperCase()
 }
 
-/** The value of a field. v2 decodes in the order of the text, so that the last spelling wins. */
+/** Every entry that sets a field, the one that counts last: v2 decodes in the order of the text, v1 knows one alone. */
+export function entriesOf(table: TomlTable, field: string, dialect: Behaviour['dialect']): TomlEntry[] {
+  if (dialect === 'go-toml-2') {
+    return [...table.entries].filter(([name]) => setsField(name, field, dialect)).map(([, entry]) => entry)
+  }
+  const entry = table.entries.get(field) ?? table.entries.get(field.toUpperCase())
+  return entry === undefined ? [] : [entry]
+}
+
+/** The value of a field. */
 export function fieldOf(table: TomlTable, field: string, dialect: Behaviour['dialect']): TomlValue | undefined {
-  if (dialect === 'go-toml-1') return (table.entries.get(field) ?? table.entries.get(field.toUpperCase()))?.value
-  let found: TomlValue | undefined
-  for (const [name, entry] of table.entries) if (setsField(name, field, dialect)) found = entry.value
-  return found
+  return entriesOf(table, field, dialect).at(-1)?.value
 }

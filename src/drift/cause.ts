@@ -118,13 +118,16 @@ function entryMissing(declared: DeclaredRegistry, observed: RatedPath, it: Attri
 /** Both writers truncate a file before they fill it, and make a directory before they write into it. */
 function entryEmptied(declared: DeclaredRegistry, directory: string, it: Attribution): Explained {
   const text = `${directory} is there without a hosts.toml that says anything: a writer was interrupted, or somebody emptied it`
-  const mend =
-    declared.spegel === null
-      ? it.remedies.applyTalos(
-          'writes the tree anew where the configuration changed; an unchanged one rewrites nothing, so else reboot the node',
-        )
-      : [it.remedies.recreateSpegelPod()]
-  return { cause: { actor: 'unknown', text, confidence: 'unknown' }, evidence: backupEvidence(it), remedy: mend }
+  const remedy = writeAnew(declared, it)
+  return { cause: { actor: 'unknown', text, confidence: 'unknown' }, evidence: backupEvidence(it), remedy }
+}
+
+/** Spegel writes its entries whenever its pod is created, Talos only what has changed. */
+function writeAnew(declared: DeclaredRegistry, it: Attribution): Remedy[] {
+  if (declared.spegel !== null) return [it.remedies.recreateSpegelPod()]
+  return it.remedies.applyTalos(
+    'writes the tree anew where the configuration changed; an unchanged one rewrites nothing, so else reboot the node',
+  )
 }
 
 function notWrittenBySpegel(declared: DeclaredRegistry, it: Attribution): Explained {
@@ -163,16 +166,10 @@ function fileInvalid(declared: DeclaredRegistry, observed: RatedPath, it: Attrib
   const name = { talos: 'Talos', spegel: 'Spegel', unknown: 'neither Talos nor Spegel' }[writer]
   const text = `${observed.file ?? observed.directory ?? it.hostsDir} was last written${at(isoTime(file?.modifiedAt ?? null))} in the form of ${name}`
   const show = observed.file === null ? [] : [it.remedies.showFile(observed.file)]
-  const mend =
-    declared.spegel === null
-      ? it.remedies.applyTalos(
-          'writes the tree anew where the configuration changed; an unchanged one rewrites nothing, so else reboot the node',
-        )
-      : [it.remedies.recreateSpegelPod()]
   return {
     cause: { actor: writer, text, confidence: writer === 'unknown' ? 'unknown' : 'likely' },
     evidence: [],
-    remedy: [...show, ...mend],
+    remedy: [...show, ...writeAnew(declared, it)],
   }
 }
 
