@@ -1,8 +1,10 @@
-import type { TreeNode } from '../hosts/tree.ts'
+import { directoryNode, type TreeNode } from '../hosts/tree.ts'
 import { isSameNode, TreeReader } from './read-tree.ts'
 
 /** The hosts directories of the node, by path as the daemon sees it. */
 export type HostsTrees = ReadonlyMap<string, TreeNode>
+
+const ABSENT = directoryNode()
 
 /** Reads the directory that Talos and Spegel write, and whichever others containerd was told to read. */
 export class HostsTreesReader {
@@ -26,14 +28,18 @@ export class HostsTreesReader {
     for (const [path, reader] of this.#readers) {
       const reading = reader.read()
       directories.push(...reading.directories)
-      trees.set(path, path === this.#hostsDir ? reading.tree : this.#orNotMounted(path, reading.tree))
+      trees.set(path, path === this.#hostsDir ? reading.tree : this.#orAbsent(path, reading.tree))
     }
     return { value: trees, directories }
   }
 
-  /** Whether another directory is missing, or only not mounted here, cannot be told unless all of the node is. */
-  #orNotMounted(path: string, tree: TreeNode): TreeNode {
-    if (this.#hostRoot === '/' || tree.kind !== 'unreadable' || tree.code !== 'ENOENT') return tree
+  /**
+   * containerd passes over a directory that is missing as over an empty one. Whether it is missing, or only not mounted
+   * here, cannot be told unless all of the node is.
+   */
+  #orAbsent(path: string, tree: TreeNode): TreeNode {
+    if (tree.kind !== 'unreadable' || tree.code !== 'ENOENT') return tree
+    if (this.#hostRoot === '/') return ABSENT
     return { kind: 'unreadable', code: 'NOT_SEEN', message: `${path} is not mounted here, or does not exist` }
   }
 }
