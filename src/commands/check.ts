@@ -53,7 +53,7 @@ async function reportFor({ config }: Settings, intentOnly: boolean, hostsDir: st
   const inputs = await readInputs(config)
   const { intent, daemon, node } = inputs
   if (intentOnly) return reportOfIntent(intent, daemon, node).report
-  const seen = hostsDir === null ? inputs : await withTreeFrom(resolve(hostsDir), daemon.hostsDir, inputs)
+  const seen = hostsDir === null ? inputs : withTreeFrom(resolve(hostsDir), daemon.hostsDir, inputs)
   return evaluate(intent, seen.observed, daemon, seen.node)
 }
 

@@ -41,11 +41,10 @@ examples:
     config.containerd.hostsDir = hostsDir ?? config.containerd.hostsDir
     const read = await readInputs(config)
     const { intent, observed, daemon, node } =
-      hostsDir === null ? read : await withTreeFrom(hostsDir, placeOf(hostsDir, read.daemon), read)
+      hostsDir === null ? read : withTreeFrom(hostsDir, placeOf(hostsDir, read.daemon), read)
     const explanation = explainImage(image, daemon, observed.view, peerSignature(intent.spegel, node.ip))
     if (given.has('json')) context.write(`${JSON.stringify(explanation, null, 2)}\n`)
-    else
-      context.write(renderPathDrawing(explanation, decidingFile(explanation, observed.view), daemon.assumed, context))
+    else context.write(renderPathDrawing(explanation, decidingFile(explanation, observed.view), daemon, context))
     if (explanation.error === null) return 0
     return explanation.error.code === 'NOT_SEEN' ? 2 : 1
   },

@@ -6,8 +6,8 @@ import { readTree } from '../watch/read-tree.ts'
  * Puts the tree at `directory` of this machine, such as a copy of a node's, in the place of the directory that the
  * node's containerd reads. Never throws: what cannot be read is told in `node.inputs`.
  */
-export async function withTreeFrom(directory: string, place: string, inputs: Inputs): Promise<Inputs> {
-  const hosts = await readTree(directory, { hostRoot: '/' })
+export function withTreeFrom(directory: string, place: string, inputs: Inputs): Inputs {
+  const hosts = readTree(directory, { hostRoot: '/' })
   const message =
     hosts.kind === 'directory' ? '' : `${directory}: ${hosts.kind === 'file' ? 'it is a file' : hosts.message}`
   const up = hosts.kind === 'directory'

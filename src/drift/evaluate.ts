@@ -88,7 +88,7 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
     inputs: [...node.inputs],
     registries: registries.map((it) => ({ ...it, findings: idsOf(findings, it.registry) })),
     findings,
-    notes: notesOf(intent, state),
+    notes: [...intent.notes.map((it) => it.message), ...daemon.notes, ...state.failures],
   }
 }
 
@@ -170,8 +170,4 @@ function undeclaredRegistries(tree: TreeNode, declared: readonly { registry: str
 
 function unseenEvidence(path: RatedPath, daemon: DaemonFacts): Evidence {
   return { text: path.error?.message ?? '', source: path.directory ?? daemon.hostsDir, time: null }
-}
-
-function notesOf(intent: Intent, state: ExpectedState): string[] {
-  return [...intent.notes.map((it) => it.message), ...state.failures]
 }

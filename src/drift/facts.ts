@@ -23,6 +23,8 @@ export interface DaemonFacts extends DaemonProfile {
   configSource: string
   /** What is assumed, in words for a person. */
   assumed: readonly string[]
+  /** What of the daemon's configuration does not count, in words with its place. */
+  notes: readonly string[]
 }
 
 /** What is known about the node apart from its daemon. */

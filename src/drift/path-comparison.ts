@@ -15,14 +15,14 @@ export interface RatedPath extends PullPath {
 const IMAGE_CACHE_HOST = '127.0.0.1:3172'
 
 /** What containerd does at an endpoint, as one comparable text: two endpoints of one text are one and the same to a pull. */
-export function behaviourOf(endpoint: Endpoint): string {
-  const known = behaviours.get(endpoint) ?? JSON.stringify([endpoint.url, ...optionsOf(endpoint)])
-  behaviours.set(endpoint, known)
+function effectOf(endpoint: Endpoint): string {
+  const known = effects.get(endpoint) ?? JSON.stringify([endpoint.url, ...optionsOf(endpoint)])
+  effects.set(endpoint, known)
   return known
 }
 
 /** An endpoint never changes. */
-const behaviours = new WeakMap<Endpoint, string>()
+const effects = new WeakMap<Endpoint, string>()
 
 /**
  * The options of an endpoint that change a pull. `skip_verify = false` acts like an absent one, but for http, where it
@@ -61,9 +61,9 @@ export function distinctEndpoints(path: RatedPath, imageCache: 'auto' | 'on' | '
   const distinct: RatedEndpoint[] = []
   for (const endpoint of path.endpoints) {
     if (imageCache === 'auto' && isImageCache(endpoint)) continue
-    const behaviour = behaviourOf(endpoint)
-    if (seen.has(behaviour)) continue
-    seen.add(behaviour)
+    const effect = effectOf(endpoint)
+    if (seen.has(effect)) continue
+    seen.add(effect)
     distinct.push(endpoint)
   }
   return distinct
@@ -92,16 +92,15 @@ export function comparePaths(expected: readonly RatedEndpoint[], observed: reado
   const changed: PathDifference['changed'] = []
   const positions: number[] = []
   for (const endpoint of expected) {
-    const behaviour = behaviourOf(endpoint)
-    const same =
-      unmatched.find((it) => behaviourOf(it) === behaviour) ?? unmatched.find((it) => it.url === endpoint.url)
+    const effect = effectOf(endpoint)
+    const same = unmatched.find((it) => effectOf(it) === effect) ?? unmatched.find((it) => it.url === endpoint.url)
     if (same === undefined) {
       missing.push(endpoint)
       continue
     }
     unmatched.splice(unmatched.indexOf(same), 1)
     positions.push(observed.indexOf(same))
-    if (behaviourOf(same) !== behaviour) changed.push({ expected: endpoint, observed: same })
+    if (effectOf(same) !== effect) changed.push({ expected: endpoint, observed: same })
   }
   const reordered = positions.some((position, index) => index > 0 && position < (positions[index - 1] ?? 0))
   return { missing, unexpected: unmatched, changed, reordered }

@@ -1,7 +1,9 @@
 import type { EndpointReport } from '../containerd/endpoint-report.ts'
 import type { Explanation } from '../containerd/explanation.ts'
+import type { DaemonFacts } from '../drift/facts.ts'
 import type { FileReport } from '../drift/report.ts'
 import { paint, type RenderOptions } from './render-options.ts'
+import { titledList } from './titled-list.ts'
 import { wrapText } from './wrap-text.ts'
 
 /** What is known about the hosts.toml that decides, beyond the explanation itself. */
@@ -11,10 +13,10 @@ export type DecidingFile = Pick<FileReport, 'path' | 'writer'> | null
 export function renderPathDrawing(
   explanation: Explanation,
   file: DecidingFile,
-  assumed: readonly string[],
+  daemon: Pick<DaemonFacts, 'assumed' | 'notes'>,
   options: RenderOptions,
 ): string {
-  const { image, containerd, error, endpoints, notes } = explanation
+  const { image, containerd, error, endpoints } = explanation
   const blocks = [
     [
       paint('bold', image, options),
@@ -32,14 +34,9 @@ export function renderPathDrawing(
     blocks.push(paint('red', wrapText(`${title}: ${error.message}`, options.width), options))
   }
   for (const [index, endpoint] of endpoints.entries()) blocks.push(endpointBlock(explanation, endpoint, index, options))
-  if (notes.length > 0) {
-    blocks.push(
-      ['Notes:', ...notes.map((it) => wrapText(`${it.message} [${it.code}]`, options.width, '  - '))].join('\n'),
-    )
-  }
-  if (assumed.length > 0) {
-    blocks.push(['Assumed:', ...assumed.map((it) => wrapText(it, options.width, '  - '))].join('\n'))
-  }
+  const notes = [...explanation.notes.map((it) => `${it.message} [${it.code}]`), ...daemon.notes]
+  if (notes.length > 0) blocks.push(titledList('Notes:', notes, options))
+  if (daemon.assumed.length > 0) blocks.push(titledList('Assumed:', daemon.assumed, options))
   return `${blocks.join('\n\n')}\n`
 }
 

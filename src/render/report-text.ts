@@ -2,6 +2,7 @@ import type { NodeReport } from '../drift/report.ts'
 import { bySeverity, renderFinding } from './finding-text.ts'
 import { renderRegistryTable } from './registry-table.ts'
 import { paint, type RenderOptions } from './render-options.ts'
+import { titledList } from './titled-list.ts'
 import { wrapText } from './wrap-text.ts'
 
 /** What was asked: a node as it is, or what Git alone would make of it. */
@@ -21,16 +22,11 @@ export function renderReportText(report: NodeReport, options: RenderOptions, sub
   if (report.registries.length > 0) {
     blocks.push(renderRegistryTable(report.registries, subject === 'intent' ? 'expected' : 'observed', options))
   }
-  blocks.push(
-    list(
-      'Could not be read:',
-      report.inputs.filter((it) => !it.up).map((it) => `${it.input}: ${it.message}`),
-      options,
-    ),
-    list('Assumed:', report.containerd.assumed, options),
-    list('Notes:', report.notes, options),
-  )
-  return `${blocks.filter((it) => it !== '').join('\n\n')}\n`
+  const unread = report.inputs.filter((it) => !it.up).map((it) => `${it.input}: ${it.message}`)
+  if (unread.length > 0) blocks.push(titledList('Could not be read:', unread, options))
+  if (report.containerd.assumed.length > 0) blocks.push(titledList('Assumed:', report.containerd.assumed, options))
+  if (report.notes.length > 0) blocks.push(titledList('Notes:', report.notes, options))
+  return `${blocks.join('\n\n')}\n`
 }
 
 function heading(report: NodeReport, options: RenderOptions, subject: ReportSubject): string {
@@ -60,9 +56,4 @@ function verdictLine(report: NodeReport, options: RenderOptions, subject: Report
   }
   const fine = subject === 'intent' ? 'What Git declares can work.' : 'containerd does what Git declares.'
   return paint('green', fine, options)
-}
-
-function list(title: string, items: readonly string[], options: RenderOptions): string {
-  if (items.length === 0) return ''
-  return [title, ...items.map((it) => wrapText(it, options.width, '  - '))].join('\n')
 }

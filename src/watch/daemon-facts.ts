@@ -62,10 +62,8 @@ export class DaemonReader {
       configPathKnown: true,
       discardUnpackedLayers: discardUnpackedLayers.value,
       configSource: configPath.source?.file ?? files[0] ?? '',
-      assumed: [
-        ...this.#assumedVersion(),
-        ...ignored.map(({ message, source }) => `${message} (${formatPosition(source)})`),
-      ],
+      assumed: this.#assumedVersion(),
+      notes: ignored.map(({ message, source }) => `${message} (${formatPosition(source)})`),
     }
   }
 
@@ -86,6 +84,7 @@ export class DaemonReader {
       discardUnpackedLayers: null,
       configSource: '',
       assumed,
+      notes: [],
     }
   }
 

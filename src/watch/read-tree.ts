@@ -21,7 +21,7 @@ const MAX_TOTAL_BYTES = 32 * 1024 * 1024
 const CLOCK_STEP_MS = 20
 
 /** Reads the tree at `path` once: absolute, as the daemon sees it, below `hostRoot`. Never throws. */
-export async function readTree(path: string, options: { hostRoot: string }): Promise<TreeNode> {
+export function readTree(path: string, options: { hostRoot: string }): TreeNode {
   return new TreeReader(options.hostRoot, path).read().tree
 }
 

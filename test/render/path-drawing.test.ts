@@ -3,6 +3,8 @@ import type { Explanation } from '../../src/containerd/explanation.ts'
 import { renderPathDrawing } from '../../src/render/path-drawing.ts'
 import { endpoint, ORIGIN, PEER } from './sample-report.ts'
 
+/** All was given, and all of it counts. */
+const READ = { assumed: [], notes: [] }
 const PLAIN = { colour: false, width: 100 }
 const FILE = { path: '/etc/cri/conf.d/hosts/192.168.1.106/hosts.toml', writer: 'spegel' } as const
 
@@ -29,7 +31,7 @@ function explanation(facts: Partial<Explanation> = {}): Explanation {
 
 t.test('the path is drawn in order, with what each endpoint is asked and what comes after it', async (t) => {
   t.equal(
-    renderPathDrawing(explanation(), FILE, ['containerd 2.2.5'], PLAIN),
+    renderPathDrawing(explanation(), FILE, { assumed: ['containerd 2.2.5'], notes: [] }, PLAIN),
     `192.168.1.106/library/app:v1
   containerd  2.2.5, local pull
   directory   /etc/cri/conf.d/hosts/192.168.1.106
@@ -57,7 +59,7 @@ t.test('an endpoint that is asked over https first shows both requests and says 
   const text = renderPathDrawing(
     explanation({ endpoints: [first], resolveRequests: [], fetchRequests: requests }),
     null,
-    [],
+    READ,
     PLAIN,
   )
   for (const request of requests) t.match(text, `   │ ${request}\n`)
@@ -69,19 +71,37 @@ t.test('an endpoint that is asked over https first shows both requests and says 
 t.test('a failing path says that nobody is asked; an unseen one that it cannot be told', async (t) => {
   const message = 'a regular file stands there'
   const failing = explanation({ endpoints: [], error: { code: 'NOT_A_DIRECTORY', message } })
-  t.match(renderPathDrawing(failing, null, [], PLAIN), `\nThe pull fails before anybody is asked: ${message}\n`)
+  t.match(renderPathDrawing(failing, null, READ, PLAIN), `\nThe pull fails before anybody is asked: ${message}\n`)
   const unseen = explanation({ endpoints: [], error: { code: 'NOT_SEEN', message } })
-  t.match(renderPathDrawing(unseen, null, [], PLAIN), `\nWhat containerd does cannot be told: ${message}\n`)
+  t.match(renderPathDrawing(unseen, null, READ, PLAIN), `\nWhat containerd does cannot be told: ${message}\n`)
 })
 
 t.test('notes keep their code, so that they can be looked up', async (t) => {
-  const text = renderPathDrawing(explanation({ notes: [{ code: 'FILE_EMPTY', message: '0 bytes' }] }), FILE, [], PLAIN)
+  const text = renderPathDrawing(
+    explanation({ notes: [{ code: 'FILE_EMPTY', message: '0 bytes' }] }),
+    FILE,
+    READ,
+    PLAIN,
+  )
   t.match(text, '\nNotes:\n  - 0 bytes [FILE_EMPTY]\n')
 })
+
+t.test(
+  "what does not count of the daemon's configuration stands among the notes, not among what is assumed",
+  async (t) => {
+    const daemon = { assumed: [], notes: ['registry is ignored (/etc/cri/conf.d/cri.toml:3:1)'] }
+    const text = renderPathDrawing(explanation(), FILE, daemon, PLAIN)
+    t.match(text, '\nNotes:\n  - registry is ignored (/etc/cri/conf.d/cri.toml:3:1)\n')
+    t.notMatch(text, 'Assumed:')
+  },
+)
 
 t.test('a digest is looked for among the manifests of all, then among the blobs of all', async (t) => {
   const requests = ['manifests', 'blobs'].map((kind) => `HEAD http://192.168.1.106/v2/a/${kind}/sha256:0`)
   const digest = explanation({ endpoints: [ORIGIN], resolveRequests: requests, fetchRequests: [] })
-  t.match(renderPathDrawing(digest, FILE, [], PLAIN), '\n  order       a digest: the manifests of all endpoints first')
-  t.notMatch(renderPathDrawing(explanation(), FILE, [], PLAIN), '\n  order ')
+  t.match(
+    renderPathDrawing(digest, FILE, READ, PLAIN),
+    '\n  order       a digest: the manifests of all endpoints first',
+  )
+  t.notMatch(renderPathDrawing(explanation(), FILE, READ, PLAIN), '\n  order ')
 })

@@ -25,7 +25,7 @@ function fileAt(tree: TreeNode, path: string) {
 t.test('reads directories and files with modes and times', async (t) => {
   const node = testNode(t, { '192.168.1.106': { 'hosts.toml': TALOS }, _backup: { 'ghcr.io': {} } })
   utimesSync(join(node.hosts, '192.168.1.106/hosts.toml'), 1_790_000_000, 1_790_000_000)
-  const tree = await node.read()
+  const tree = node.read()
   const file = fileAt(tree, '192.168.1.106/hosts.toml')
   t.match(file, { text: TALOS, omitted: null, size: TALOS.length, modifiedAt: 1_790_000_000_000 })
   t.equal((file.mode ?? 0) & 0o400, 0o400)
@@ -35,12 +35,12 @@ t.test('reads directories and files with modes and times', async (t) => {
 
 t.test('a directory that does not exist, or is a file, is told from an empty one', async (t) => {
   const root = t.testdir({ file: 'text', empty: {}, hosts: t.fixture('symlink', 'file') })
-  t.match(await readTree('/missing/hosts', { hostRoot: root }), { kind: 'unreadable', code: 'ENOENT' })
-  t.match(await readTree('/file/hosts', { hostRoot: root }), { kind: 'unreadable', code: 'ENOTDIR' })
-  t.match(await readTree('/file', { hostRoot: root }), { kind: 'file', text: 'text' })
-  t.match(await readTree('/hosts', { hostRoot: root }), { kind: 'file' })
-  t.match(await readTree('/empty', { hostRoot: root }), { kind: 'directory' })
-  t.match(await readTree('/x', { hostRoot: join(root, 'nothing') }), { kind: 'unreadable', code: 'ENOENT' })
+  t.match(readTree('/missing/hosts', { hostRoot: root }), { kind: 'unreadable', code: 'ENOENT' })
+  t.match(readTree('/file/hosts', { hostRoot: root }), { kind: 'unreadable', code: 'ENOTDIR' })
+  t.match(readTree('/file', { hostRoot: root }), { kind: 'file', text: 'text' })
+  t.match(readTree('/hosts', { hostRoot: root }), { kind: 'file' })
+  t.match(readTree('/empty', { hostRoot: root }), { kind: 'directory' })
+  t.match(readTree('/x', { hostRoot: join(root, 'nothing') }), { kind: 'unreadable', code: 'ENOENT' })
 })
 
 t.test('links are followed as the node would follow them', async (t) => {
@@ -58,7 +58,7 @@ t.test('links are followed as the node would follow them', async (t) => {
     },
     { var: { mirrors: { a: { 'hosts.toml': TALOS } } } },
   )
-  const tree = await node.read()
+  const tree = node.read()
   for (const name of ['absolute', 'relative', 'above']) t.equal(fileAt(tree, `${name}/hosts.toml`).text, TALOS, name)
   t.equal(nodeAt(tree, 'dangling'), undefined)
   t.match(nodeAt(tree, 'outside'), { kind: 'unreadable', code: 'NOT_SEEN' })
@@ -69,26 +69,26 @@ t.test('a chain of 40 links is followed and one of 41 is not, as in the kernel',
   const node = testNode(t, { target: { 'hosts.toml': TALOS } })
   symlinkSync('target', join(node.hosts, 'link-1'))
   for (let count = 2; count <= 41; count++) symlinkSync(`link-${count - 1}`, join(node.hosts, `link-${count}`))
-  const tree = await node.read()
+  const tree = node.read()
   t.equal(fileAt(tree, 'link-40/hosts.toml').text, TALOS)
   t.match(nodeAt(tree, 'link-41'), { kind: 'unreadable', code: 'ELOOP' })
 })
 
 t.test('a link to a directory above ends there instead of going round', async (t) => {
   const node = testNode(t, { a: { up: t.fixture('symlink', '..') } })
-  t.match(nodeAt(await node.read(), 'a/up'), { kind: 'unreadable', code: 'NOT_SEEN' })
+  t.match(nodeAt(node.read(), 'a/up'), { kind: 'unreadable', code: 'NOT_SEEN' })
 })
 
 t.test('what is no regular file is never opened', async (t) => {
   const node = testNode(t, { a: {}, b: { 'hosts.toml': t.fixture('symlink', '/dev/zero') } })
   execFileSync('mkfifo', [join(node.hosts, 'a/hosts.toml')])
-  const tree = await node.read()
+  const tree = node.read()
   t.match(nodeAt(tree, 'a/hosts.toml'), {
     kind: 'unreadable',
     code: 'ENOTREG',
     message: 'is a FIFO, not a regular file',
   })
-  t.match(await readTree('/dev/zero', { hostRoot: '/' }), { kind: 'unreadable', code: 'ENOTREG' })
+  t.match(readTree('/dev/zero', { hostRoot: '/' }), { kind: 'unreadable', code: 'ENOTREG' })
 })
 
 t.test('files that are empty, too large, binary or secret', async (t) => {
@@ -104,7 +104,7 @@ t.test('files that are empty, too large, binary or secret', async (t) => {
   })
   truncateSync(join(node.hosts, 'a/large'), 20 * 1024 * 1024)
   writeFileSync(join(node.hosts, 'a/binary'), Buffer.from([0x80, 0x81, 0xff]))
-  const tree = await node.read()
+  const tree = node.read()
   t.match(fileAt(tree, 'a/empty'), { text: '', omitted: null, size: 0 })
   t.match(fileAt(tree, 'a/large'), { text: null, omitted: 'too-large', size: 20 * 1024 * 1024 })
   t.match(fileAt(tree, 'a/binary'), { text: null, omitted: 'not-utf8', size: 3 })
@@ -115,9 +115,9 @@ t.test('files that are empty, too large, binary or secret', async (t) => {
 t.test('an endless tree is read to a bound, and says so', async (t) => {
   const node = testNode(t, {})
   mkdirSync(join(node.hosts, 'a/b/c/d/e/f/g/h'), { recursive: true })
-  t.match(nodeAt(await node.read(), 'a/b/c/d/e/f/g'), { kind: 'unreadable', code: 'NOT_SEEN' })
+  t.match(nodeAt(node.read(), 'a/b/c/d/e/f/g'), { kind: 'unreadable', code: 'NOT_SEEN' })
   for (let count = 0; count <= 20_000; count++) writeFileSync(join(node.hosts, `a/${count}`), '')
-  t.match(nodeAt(await node.read(), 'a'), { kind: 'unreadable', code: 'NOT_SEEN', message: /more than 20000 entries/ })
+  t.match(nodeAt(node.read(), 'a'), { kind: 'unreadable', code: 'NOT_SEEN', message: /more than 20000 entries/ })
 })
 
 t.test('what did not change keeps its node, up to the root', async (t) => {
