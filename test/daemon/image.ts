@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+
+/** An image that no daemon has seen before: small, and unpackable. */
+export interface TestImage {
+  repository: string
+  /** An index first where there is one, then the manifest. */
+  manifests: readonly string[]
+  config: string
+  layers: readonly string[]
+  /** By digest. */
+  contents: Readonly<Record<string, { mediaType: string; base64: string }>>
+}
+
+const OCI = 'application/vnd.oci.image'
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
+
+/** Makes an image for this machine's platform. `name` must be new: it makes every digest of the image unique. */
+export function makeImage(name: string, { layers, index }: { layers: number; index: boolean }): TestImage {
+  const contents: Record<string, { mediaType: string; base64: string }> = {}
+  const add = (mediaType: string, bytes: Buffer) => {
+    const digest = digestOf(bytes)
+    contents[digest] = { mediaType, base64: bytes.toString('base64') }
+    return { mediaType, digest, size: bytes.length }
+  }
+  const addJson = (mediaType: string, value: unknown) => add(mediaType, Buffer.from(JSON.stringify(value)))
+  const platform = { architecture: ARCHITECTURES[process.arch] ?? process.arch, os: 'linux' }
+  const layerBytes = Array.from({ length: layers }, (_, position) => tarOf(`${name}-${position}`))
+  const described = layerBytes.map((bytes) => add(`${OCI}.layer.v1.tar`, bytes))
+  const config = addJson(`${OCI}.config.v1+json`, {
+    ...platform,
+    author: name,
+    config: {},
+    rootfs: { type: 'layers', diff_ids: layerBytes.map(digestOf) },
+  })
+  const manifestType = `${OCI}.manifest.v1+json`
+  const manifest = addJson(manifestType, { schemaVersion: 2, mediaType: manifestType, config, layers: described })
+  const manifests = [manifest.digest]
+  if (index) {
+    const indexType = `${OCI}.index.v1+json`
+    const listed = addJson(indexType, {
+      schemaVersion: 2,
+      mediaType: indexType,
+      manifests: [{ ...manifest, platform }],
+    })
+    manifests.unshift(listed.digest)
+  }
+  return { repository: name, manifests, config: config.digest, layers: described.map((it) => it.digest), contents }
+}
+
+export function digestOf(bytes: Buffer | string): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+}
+
+/** A tar archive of one empty file with this name. */
+function tarOf(name: string): Buffer {
+  const header = Buffer.alloc(512)
+  header.write(name.replaceAll('/', '-').slice(0, 99), 0)
+  header.write('0000644\0', 100)
+  header.write('0000000\0', 108)
+  header.write('0000000\0', 116)
+  header.write('00000000000\0', 124)
+  header.write('00000000000\0', 136)
+  header.write('        ', 148)
+  header.write('0', 156)
+  header.write('ustar\x0000', 257)
+  const sum = header.reduce((total, byte) => total + byte, 0)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  return Buffer.concat([header, Buffer.alloc(1024)])
+}

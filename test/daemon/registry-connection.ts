@@ -1,0 +1,73 @@
+import type { Socket } from 'node:net'
+
+/** The head of one HTTP/1.1 request. */
+export interface RequestHead {
+  method: string
+  /** Path and query as they were sent. */
+  target: string
+  /** Names in lower case. */
+  headers: ReadonlyMap<string, string>
+}
+
+export interface RawAnswer {
+  status: number
+  headers: Readonly<Record<string, string>>
+  body: Buffer
+  /** Leaves Content-Length out. */
+  lengthUnknown?: boolean
+  close: boolean
+}
+
+const MAX_HEAD_BYTES = 64 * 1024
+
+/**
+ * Reads requests from a connection one after the other and gives each to `answer`. Written by hand because a
+ * recording registry must also answer with half an answer, or with a reset. null ends the connection unanswered.
+ */
+export function serveConnection(socket: Socket, answer: (head: RequestHead) => RawAnswer | 'reset' | 'closed'): void {
+  let pending: Buffer = Buffer.alloc(0)
+  socket.on('data', (chunk: Buffer) => {
+    pending = Buffer.concat([pending, chunk])
+    for (let request = takeRequest(pending); request !== null; request = takeRequest(pending)) {
+      pending = request.rest
+      const answered = answer(request.head)
+      if (answered === 'reset') socket.resetAndDestroy()
+      else if (answered === 'closed') socket.end()
+      else {
+        socket.write(bytesOf(answered, request.head.method))
+        if (answered.close) socket.end()
+      }
+    }
+    if (pending.length > MAX_HEAD_BYTES) socket.destroy()
+  })
+  socket.on('error', () => socket.destroy())
+}
+
+function takeRequest(bytes: Buffer): { head: RequestHead; rest: Buffer } | null {
+  const end = bytes.indexOf('\r\n\r\n')
+  if (end < 0) return null
+  const [first = '', ...lines] = bytes.toString('latin1', 0, end).split('\r\n')
+  const headers = new Map(
+    lines.map((line): [string, string] => {
+      const colon = line.indexOf(':')
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
+    }),
+  )
+  const length = Number(headers.get('content-length') ?? 0)
+  if (bytes.length < end + 4 + length) return null
+  const [method = '', target = ''] = first.split(' ')
+  return { head: { method, target, headers }, rest: Buffer.from(bytes.subarray(end + 4 + length)) }
+}
+
+function bytesOf({ status, headers, body, lengthUnknown = false, close }: RawAnswer, method: string): Buffer {
+  const chunked = lengthUnknown && method !== 'HEAD'
+  const lines = [`HTTP/1.1 ${status} Planned`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)]
+  if (!lengthUnknown) lines.push(`Content-Length: ${body.length}`)
+  if (chunked) lines.push('Transfer-Encoding: chunked')
+  if (close) lines.push('Connection: close')
+  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`)
+  if (method === 'HEAD' || status === 304) return head
+  if (!chunked) return Buffer.concat([head, body])
+  const chunk = body.length === 0 ? '' : `${body.length.toString(16)}\r\n${body.toString('latin1')}\r\n`
+  return Buffer.concat([head, Buffer.from(`${chunk}0\r\n\r\n`, 'latin1')])
+}
