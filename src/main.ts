@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import type { CommandContext } from './commands/command.ts'
 import { runCommandLine } from './commands/command-line.ts'
+import { printableLines } from './render/printable.ts'
 
 const ending = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => ending.abort(name))
@@ -14,7 +15,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const terminal = process.stdout.isTTY === true
 const context: CommandContext = {
   write: (text) => void process.stdout.write(text),
-  writeError: (text) => void process.stderr.write(text),
+  writeError: (text) => void process.stderr.write(printableLines(text)),
   terminal,
   // https://no-color.org: any value that is not empty.
   colour: terminal && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb',

@@ -42,9 +42,10 @@ examples:
     const settings = settingsOf(check, given, context, { intent: true, nodeIp: !intentOnly })
     const found = await reportFor(settings, intentOnly, given.text('hosts-dir'))
     const report = withAssumptions(found, settings)
+    const subject = intentOnly ? 'intent' : 'node'
     if (given.has('json')) context.write(`${JSON.stringify(report, null, 2)}\n`)
-    else if (given.has('brief')) context.write(`${renderBriefLine(report)}\n`)
-    else context.write(renderReportText(report, context, intentOnly ? 'intent' : 'node'))
+    else if (given.has('brief')) context.write(`${renderBriefLine(report, subject)}\n`)
+    else context.write(renderReportText(report, context, subject))
     return exitCodeOf(report)
   },
 }

@@ -1,4 +1,5 @@
 import type { Writer } from '../hosts/fingerprint.ts'
+import { printable, printableLines } from './printable.ts'
 import { paint, type RenderOptions } from './render-options.ts'
 
 /** One file that Talos or Spegel writes, as `expect --json` shows it. */
@@ -13,9 +14,9 @@ export interface ExpectedFile {
 export function renderExpectedFiles(files: readonly ExpectedFile[], options: RenderOptions): string {
   if (files.length === 0) return 'No files: nothing is declared.\n'
   const blocks = files.map(({ path, writer, content }) => {
-    const heading = paint('bold', `# ${path} (written by ${writer})`, options)
+    const heading = paint('bold', `# ${printable(path)} (written by ${writer})`, options)
     if (content === '') return `${heading}\n# 0 bytes`
-    return `${heading}\n${content.replace(/\n+$/, '')}`
+    return `${heading}\n${printableLines(content).replace(/\n+$/, '')}`
   })
   return `${blocks.join('\n\n')}\n`
 }

@@ -3,6 +3,7 @@ import { REASONS } from '../drift/reasons.ts'
 import type { Finding } from '../drift/report.ts'
 import { formatPosition } from '../source-position.ts'
 import { renderDifference } from './difference.ts'
+import { printable } from './printable.ts'
 import { paint, type RenderOptions } from './render-options.ts'
 import { wrapText } from './wrap-text.ts'
 
@@ -10,7 +11,8 @@ const COLOURS = { critical: 'red', warning: 'yellow', info: 'cyan' } as const sa
 const LABEL_WIDTH = 14
 
 /** One block a finding: what, why, evidence, and the command to run. No line break at its end. */
-export function renderFinding(finding: Finding, options: RenderOptions): string {
+export function renderFinding(found: Finding, options: RenderOptions): string {
+  const finding = printable(found)
   const where = finding.level === 'node' ? 'this node' : finding.registry
   const severity = finding.severity.toUpperCase()
   const heading = [

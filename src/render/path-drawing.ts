@@ -2,6 +2,7 @@ import type { EndpointReport } from '../containerd/endpoint-report.ts'
 import type { Explanation } from '../containerd/explanation.ts'
 import type { DaemonFacts } from '../drift/facts.ts'
 import type { FileReport } from '../drift/report.ts'
+import { printable } from './printable.ts'
 import { paint, type RenderOptions } from './render-options.ts'
 import { titledList } from './titled-list.ts'
 import { wrapText } from './wrap-text.ts'
@@ -11,11 +12,14 @@ export type DecidingFile = Pick<FileReport, 'path' | 'writer'> | null
 
 /** `explain` for a person: numbered endpoints, what each is asked, and what happens if it does not have the image. */
 export function renderPathDrawing(
-  explanation: Explanation,
-  file: DecidingFile,
-  daemon: Pick<DaemonFacts, 'assumed' | 'notes'>,
+  explained: Explanation,
+  decidingFile: DecidingFile,
+  facts: Pick<DaemonFacts, 'assumed' | 'notes'>,
   options: RenderOptions,
 ): string {
+  const explanation = printable(explained)
+  const file = printable(decidingFile)
+  const daemon = printable({ assumed: facts.assumed, notes: facts.notes })
   const { image, containerd, error, endpoints } = explanation
   const blocks = [
     [

@@ -1,5 +1,6 @@
 import type { NodeReport } from '../drift/report.ts'
 import { bySeverity, renderFinding } from './finding-text.ts'
+import { printable } from './printable.ts'
 import { renderRegistryTable } from './registry-table.ts'
 import { paint, type RenderOptions } from './render-options.ts'
 import { titledList } from './titled-list.ts'
@@ -12,7 +13,8 @@ export type ReportSubject = 'node' | 'intent'
  * The whole report for a person: what was looked at, one block a finding, the table of registries, what was assumed
  * and what could not be read. Ends with a line break.
  */
-export function renderReportText(report: NodeReport, options: RenderOptions, subject: ReportSubject = 'node'): string {
+export function renderReportText(found: NodeReport, options: RenderOptions, subject: ReportSubject = 'node'): string {
+  const report = printable(found)
   const findings = bySeverity(report.findings).map((it) => {
     // Seen for the first time just now: that says nothing.
     return it.since === report.evaluatedAt ? { ...it, since: '' } : it

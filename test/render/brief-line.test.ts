@@ -18,6 +18,11 @@ t.test('one line for what matters most', async (t) => {
     ['warning: peer-mirror-missing 192.168.1.106', { inputs: [down], findings: [finding()] }],
   ]
   for (const [line, facts] of cases) t.equal(renderBriefLine(report(facts)), line)
+  t.equal(
+    renderBriefLine(report(), 'intent'),
+    'ok: what Git declares can work for 1 registry',
+    'no node was looked at: nothing is said of one',
+  )
 })
 
 t.test('never more than 80 characters', async () => {
