@@ -91,6 +91,8 @@ function notListed(declared: DeclaredRegistry, it: Attribution): Explained {
 function entryMissing(declared: DeclaredRegistry, observed: RatedPath, it: Attribution): Explained {
   if (observed.directory !== null) return entryEmptied(declared, observed.directory, it)
   if (it.isInBackup(declared.registry)) {
+    const changedAt = changedSinceSpegel(it)
+    if (changedAt !== null) return removedOrNotListed(declared, changedAt, it)
     const text = `Spegel's init container moved Talos' entry for ${declared.registry} into _backup${at(backupMadeAt(it))} and wrote none of its own`
     return {
       cause: { actor: 'spegel', text, confidence: 'proven' },
@@ -112,6 +114,32 @@ function entryMissing(declared: DeclaredRegistry, observed: RatedPath, it: Attri
     remedy: it.remedies.applyTalos(
       'brings the declared mirrors to this node; an unchanged configuration rewrites nothing, so reboot the node (talosctl reboot) if Talos already has them',
     ),
+  }
+}
+
+/** Spegel makes its entries and fills each at once: an entry made or removed well after that was another's doing. */
+const SPEGEL_WRITES_WITHIN = 5000
+
+/** When an entry of the tree was last made or removed, if that was after Spegel had written: ISO 8601. */
+function changedSinceSpegel({ traces }: Attribution): string | null {
+  const { entriesChangedAt, spegel } = traces
+  if (entriesChangedAt === null || spegel.newest === null) return null
+  return entriesChangedAt > spegel.newest + SPEGEL_WRITES_WITHIN ? isoTime(entriesChangedAt) : null
+}
+
+function removedOrNotListed(declared: DeclaredRegistry, changedAt: string, it: Attribution): Explained {
+  const wrote = isoTime(it.traces.spegel.newest)
+  const text = `Spegel's init container wrote its entries${at(wrote)}, and an entry of the tree was made or removed${at(changedAt)}: either somebody removed Spegel's entry for ${declared.registry} then, or Spegel had none in its list`
+  return {
+    cause: { actor: 'unknown', text, confidence: 'unknown' },
+    evidence: [
+      {
+        text: "an entry was made or removed after Spegel's init container had written",
+        source: it.hostsDir,
+        time: changedAt,
+      },
+    ],
+    remedy: it.remedies.applySpegel(),
   }
 }
 
