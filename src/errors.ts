@@ -20,6 +20,11 @@ export const ERROR_CODES = {
   PP_NOT_READY: 'the first evaluation is not done yet',
   PP_NOT_FOUND: 'nothing of that name is known here',
   PP_REQUEST_INVALID: 'an HTTP request that is malformed or asks for what is not served',
+  PP_DAEMON_UNREACHABLE: 'nothing listens on the socket of containerd, or it went away',
+  PP_DAEMON_SILENT: 'containerd does not answer in time',
+  PP_DAEMON_UNFINISHED: 'containerd answers, but did not end what it was asked for in time',
+  PP_DAEMON_PROTOCOL: 'what answers on the socket does not speak as containerd does',
+  PP_DAEMON_REFUSED: 'containerd itself answers with an error',
   PP_INTERNAL: 'a fault of Pullpath itself',
   PP_SCENARIO_UNKNOWN: 'no demo scenario of that name',
 } as const

@@ -11,11 +11,12 @@ const MAY_IMPORT: Record<string, string[]> = {
   intent: ['format'],
   hosts: ['intent', 'format'],
   containerd: ['hosts', 'intent', 'format'],
+  'containerd/client': ['containerd', 'format'],
   drift: ['containerd', 'hosts', 'intent', 'format'],
   render: ['drift', 'containerd', 'hosts', 'intent'],
   files: ['hosts'],
   config: ['containerd', 'files', 'format'],
-  watch: ['config', 'drift', 'containerd', 'hosts', 'intent', 'files', 'format'],
+  watch: ['config', 'drift', 'containerd', 'containerd/client', 'hosts', 'intent', 'files', 'format'],
   metrics: ['drift', 'containerd'],
   server: ['render', 'drift', 'containerd'],
   commands: [
@@ -26,6 +27,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'render',
     'drift',
     'containerd',
+    'containerd/client',
     'hosts',
     'intent',
     'files',
@@ -44,7 +46,12 @@ const SINGLE_IMPORTER: Record<string, string> = {
   'prom-client': 'metrics',
   fastify: 'server',
   '@fastify/swagger': 'server',
+  '@grpc/grpc-js': 'containerd/client',
+  'protobufjs/minimal.js': 'containerd/client',
 }
+
+/** A folder that is an edge of its own within a pure one. */
+const EDGES_WITHIN = ['containerd/client']
 
 interface Import {
   file: string
@@ -63,6 +70,8 @@ const imports: Import[] = files.flatMap((file) => {
 })
 
 function folderOf(file: string): string {
+  const edge = EDGES_WITHIN.find((it) => file.startsWith(`${it}/`))
+  if (edge !== undefined) return edge
   return file.includes('/') ? (file.split('/')[0] ?? '') : ''
 }
 
@@ -141,6 +150,17 @@ t.test('a package has one importer where the design says so', async (t) => {
   for (const { file, folder, target } of imports) {
     const importer = SINGLE_IMPORTER[target]
     if (importer !== undefined) t.equal(folder, importer, `${file} imports ${target}`)
+  }
+})
+
+t.test('the client of the daemon is loaded only by an agent that is told of a socket', async (t) => {
+  for (const file of files.filter((it) => folderOf(it) !== 'containerd/client')) {
+    const text = readFileSync(join(SRC, file), 'utf8')
+    t.notMatch(
+      text,
+      /^import (?!type )[^'"]*'[^']*containerd\/client\//m,
+      `${file} imports it as types, or by import()`,
+    )
   }
 })
 

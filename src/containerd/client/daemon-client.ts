@@ -1,0 +1,198 @@
+/**
+ * The running daemon, as the rest of Pullpath sees it. There are two of it: the real one (`openDaemonClient`) and one
+ * in memory for tests; one suite of tests holds both to the same behaviour.
+ *
+ * Every call ends: with its answer, or with one of the errors of `daemon-error.ts`. There is never more than one call
+ * of a kind under way; the next of that kind waits, within its own deadline.
+ */
+import type { PullpathError } from '../../errors.ts'
+import type { CriConfigAnswer } from './cri-config-answer.ts'
+
+export interface DaemonClient {
+  /** When the daemon began to listen, in milliseconds since the epoch: a restart makes a new socket. */
+  listeningSince(): Promise<number>
+  /** As it says itself: `2.1.9+unknown`, `v1.7.34`. */
+  version(): Promise<{ version: string; revision: string }>
+  server(): Promise<DaemonServer>
+  /** `filters`: any of them, in containerd's language: `type==io.containerd.cri.v1,id==images`; none: all. */
+  plugins(filters: readonly string[]): Promise<DaemonPlugin[]>
+  /** Listens to the daemon until it is closed, over its restarts. `filters`: any of them: `topic~="/images/"`. */
+  subscribe(filters: readonly string[], listener: EventListener): Subscription
+  readonly cri: CriClient
+  /** Images, content and snapshots are kept apart by namespace; CRI's is `k8s.io`. */
+  inNamespace(namespace: string): NamespaceClient
+  /** Ends everything under way. Whatever is asked afterwards is refused with PP_DAEMON_UNREACHABLE. */
+  close(): void
+}
+
+export interface DaemonServer {
+  /** Stays the same over restarts. */
+  uuid: string
+  /** In the daemon's own process namespace. */
+  pid: number
+  deprecations: { id: string; message: string }[]
+}
+
+export interface DaemonPlugin {
+  type: string
+  id: string
+  exports: ReadonlyMap<string, string>
+  /** Why it did not load; null: it did, or was skipped without a reason. */
+  initError: string | null
+}
+
+/** What the kubelet speaks. */
+export interface CriClient {
+  version(): Promise<{ name: string; version: string }>
+  status(): Promise<CriStatus>
+  /** As the kubelet would, without credentials. `deadline` in milliseconds. Resolves to the id of the image. */
+  pullImage(reference: string, deadline: number): Promise<string>
+  /** null: it is not there. */
+  imageStatus(reference: string): Promise<CriImage | null>
+  /** Removes every reference to the same image id, and what nothing else needs. One that is not there is no error. */
+  removeImage(reference: string): Promise<void>
+  listImages(): Promise<CriImage[]>
+  /** One for each file system that images are on. `usedBytes` is what images take. */
+  imageFilesystems(): Promise<{ mountpoint: string; usedBytes: number }[]>
+}
+
+export interface CriStatus {
+  conditions: { type: string; isTrue: boolean; reason: string; message: string }[]
+  /** null: this release does not tell it (2.x). Without credentials. */
+  config: CriConfigAnswer | null
+}
+
+export interface CriImage {
+  id: string
+  tags: readonly string[]
+  digests: readonly string[]
+  size: number
+  /** Never collected by the kubelet. */
+  isPinned: boolean
+}
+
+export interface NamespaceClient {
+  /** One blob; null: it is not in the store. A layer is not after it was unpacked with discard_unpacked_layers. */
+  content(digest: string): Promise<ContentInfo | null>
+  /** `filters`: any of them: `labels."containerd.io/distribution.source.docker.io"~=app`. */
+  contents(filters: readonly string[]): Promise<ContentInfo[]>
+  /** What is being fetched, or was broken off. `filters`: any of them: `ref~="^layer-"`. */
+  ingests(filters: readonly string[]): Promise<Ingest[]>
+  image(name: string): Promise<ImageRecord | null>
+  images(filters: readonly string[]): Promise<ImageRecord[]>
+  /** Removes one record, and waits until what nothing refers to any more is gone. False: it was not there. */
+  deleteImage(name: string): Promise<boolean>
+  /** `key`: the chain id of a layer. null: it is not there. */
+  snapshot(snapshotter: string, key: string): Promise<Snapshot | null>
+  /** A pull under way holds one. */
+  leases(filters: readonly string[]): Promise<Lease[]>
+  /** False: it was not there. */
+  deleteLease(id: string): Promise<boolean>
+  /** Lets containerd (2.1 and later) fetch an image and say every request that it sends; leaves no image behind. */
+  witness(task: WitnessTask): Promise<Witness>
+}
+
+/** Times are milliseconds since the epoch; null: containerd did not say. */
+export interface ContentInfo {
+  digest: string
+  size: number
+  /** When it was complete. */
+  createdAt: number | null
+  updatedAt: number | null
+  labels: ReadonlyMap<string, string>
+}
+
+export interface Ingest {
+  /** `layer-sha256:…`, `manifest-…`, `config-…`, `index-…`. */
+  ref: string
+  startedAt: number | null
+  /** The last write. */
+  updatedAt: number | null
+  /** Bytes so far; containerd counts in steps of about 1 MiB. */
+  offset: number
+  /** 0: not known. */
+  total: number
+}
+
+export interface ImageRecord {
+  name: string
+  labels: ReadonlyMap<string, string>
+  target: { mediaType: string; digest: string; size: number }
+  createdAt: number | null
+  updatedAt: number | null
+}
+
+export interface Snapshot {
+  name: string
+  parent: string
+  kind: 'unknown' | 'view' | 'active' | 'committed'
+  createdAt: number | null
+}
+
+export interface Lease {
+  id: string
+  createdAt: number | null
+  labels: ReadonlyMap<string, string>
+}
+
+/** What containerd is asked to fetch as a proof. Fit for a few KB: the daemon dumps whole bodies. */
+export interface WitnessTask {
+  /** In a repository and tag of its own: what is in the store of any namespace is not fetched again. */
+  reference: string
+  /** One directory, as the daemon sees it. */
+  hostsDir: string
+  /** Of an index. */
+  platform: { os: string; architecture: string }
+  /** Milliseconds. */
+  deadline: number
+}
+
+export interface Witness {
+  /** In the order in which they were sent. */
+  requests: WitnessedRequest[]
+  /** Why the fetch failed; null: it did not. */
+  error: PullpathError | null
+}
+
+/** One request of containerd. Header values, bodies and queries are dropped while the dump is read. */
+export interface WitnessedRequest {
+  method: string
+  /** With the port, if it was written. The dump does not tell http from https. */
+  host: string
+  /** Without the query. */
+  path: string
+  /** The registry that a mirror was asked for; null: it was not said. */
+  ns: string | null
+  /** null: nothing was answered, or it is not certain which answer belongs to it. */
+  status: number | null
+  /** Milliseconds since the epoch at which the dump came in; of the answer null like `status`. */
+  sentAt: number
+  answeredAt: number | null
+}
+
+export interface EventListener {
+  /** Called in the order in which they come. */
+  onEvent(event: DaemonEvent): void
+  /** The subscription is in force. `since`: from then on events may have been missed, so list again; null: the first time. */
+  onUp(since: number | null): void
+  /** Nothing is heard any more; it is tried again until the subscription is closed. Said once for each time that it is down. */
+  onDown(error: PullpathError): void
+}
+
+export interface Subscription {
+  close(): void
+}
+
+/** What happened in the daemon. `at`: milliseconds since the epoch. */
+export type DaemonEvent = { at: number; namespace: string } & (
+  | { topic: '/images/create' | '/images/update' | '/images/delete'; name: string }
+  /** 2.1 and later. */
+  | { topic: '/content/create'; digest: string; size: number }
+  /** Not for what is collected as garbage. */
+  | { topic: '/content/delete'; digest: string }
+  /** `key` starts with `extract-` for a layer that is unpacked. */
+  | { topic: '/snapshot/prepare'; key: string; parent: string }
+  /** `name`: the chain id. */
+  | { topic: '/snapshot/commit'; key: string; name: string }
+  | { topic: '/snapshot/remove'; key: string }
+)
