@@ -133,7 +133,9 @@ function partialDrift(
           `${listOf(dropped)} of ${named(declared)} survives only in _backup: containerd asks ${listOf(asked)}`,
         ),
       )
-      explain([...dropped, ...asked.filter((it) => it.declaredIn !== 'hosts.toml')])
+      // What containerd asks in its place, unless it was to be asked anyway.
+      const isWanted = (it: RatedEndpoint) => wanted.some((own) => own.url === it.url)
+      explain([...dropped, ...asked.filter((it) => it.declaredIn !== 'hosts.toml' && !isWanted(it))])
     }
   }
   findings.push(...remainingDrift(declared, observed, { wanted, asked }, explained, report))
@@ -222,7 +224,8 @@ function listOf(endpoints: readonly RatedEndpoint[]): string {
 }
 
 function nonPeers(endpoints: readonly RatedEndpoint[]): string {
-  return `only ${listOf(endpoints.filter((it) => it.role !== 'peer'))}`
+  const others = endpoints.filter((it) => it.role !== 'peer')
+  return others.length === 0 ? 'only peers' : `only ${listOf(others)}`
 }
 
 function count(endpoints: readonly unknown[], what: string): string {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { evaluateIntent } from '../../src/drift/evaluate.ts'
 import type { Finding } from '../../src/drift/report.ts'
-import type { Intent, TalosTls } from '../../src/intent/intent.ts'
+import type { Intent, IntentProblem, TalosTls } from '../../src/intent/intent.ts'
 import { daemonFacts, intentOf, mirror, nodeFacts, spegelIntent, talosIntent, version } from '../fixtures/intents.ts'
 
 function conflicts(intent: Intent): Finding[] {
@@ -17,6 +17,15 @@ const tls = (host: string): [string, TalosTls] => [
 const HARBOR = '192.168.1.106'
 const harbor = mirror(HARBOR, [`http://${HARBOR}`])
 const proxied = mirror('docker.io', [`http://${HARBOR}/v2/dockerhub`])
+
+/** As Talos' reader tells it. */
+const twice: IntentProblem = {
+  code: 'TALOS_ENDPOINT_DUPLICATE',
+  registry: 'a.lan',
+  message: 'http://a.lan is declared twice',
+  remedy: [],
+  source: { file: 'patch.yaml', line: 6, column: 13 },
+}
 
 const cases: [name: string, intent: Intent, expected: string[]][] = [
   ['nothing is declared', intentOf(null, null), []],
@@ -174,6 +183,47 @@ const cases: [name: string, intent: Intent, expected: string[]][] = [
     [' layers-discarded'],
   ],
   [
+    "Talos' wildcard under a list without one, and nothing is kept",
+    intentOf(
+      talosIntent([mirror('*', ['https://harbor.lan/v2/all'])]),
+      spegelIntent(['https://docker.io'], { prependExisting: false }),
+    ),
+    ['_default registry-not-mirrored'],
+  ],
+  [
+    'an init container that fails at one file has not written those behind it',
+    intentOf(
+      talosIntent([
+        mirror('a.lan', ['http://a.lan', 'http://a.lan']),
+        mirror('docker.io', [`http://${HARBOR}/v2/dockerhub`]),
+      ]),
+      spegelIntent(['http://a.lan', 'https://docker.io']),
+      { problems: [twice] },
+    ),
+    ['docker.io origin-dropped', 'a.lan intent-invalid'],
+  ],
+  [
+    'skipFallback to two spellings of one endpoint: one survives, and the fallback is back',
+    intentOf(
+      talosIntent([mirror('docker.io', ['http://a.lan', 'http://a.lan/v2'], { skipFallback: true })]),
+      spegelIntent(['https://docker.io']),
+    ),
+    ['docker.io fallback-lost'],
+  ],
+  [
+    'layers are declared to be kept by a later part',
+    intentOf(
+      talosIntent([harbor], {
+        daemonParts: [
+          { name: '20-customization.part', content: '', source: null, discardUnpackedLayers: true },
+          { name: '20-layers.part', content: '', source: null, discardUnpackedLayers: false },
+        ],
+      }),
+      spegelIntent([`http://${HARBOR}`]),
+    ),
+    [],
+  ],
+  [
     'an init container of 0.4 that cannot start keeps what Talos wrote',
     intentOf(talosIntent([harbor]), spegelIntent([HARBOR], { version: version('0.4.0') })),
     [],
@@ -226,3 +276,30 @@ t.test('two mistakes of one registry have ids of their own', async (t) => {
     [`${HARBOR}/intent-invalid`, `${HARBOR}/intent-invalid#2`],
   )
 })
+
+t.test('a file that this containerd cannot use is told before any node is touched', async (t) => {
+  // 1.7 until 1.7.31 throws away a hosts.toml without a [host] table, which is what skipFallback with one endpoint makes.
+  const intent = intentOf(talosIntent([mirror('docker.io', ['http://a.lan'], { skipFallback: true })]), null)
+  const reasonsOn = (text: string) => {
+    return evaluateIntent(intent, daemonFacts({ version: version(text) }), nodeFacts()).map((it) => it.reason)
+  }
+  t.same(reasonsOn('1.7.31'), ['hosts-file-invalid'])
+  t.same(reasonsOn('1.7.32'), [])
+})
+
+t.test('a mistake that makes a whole file invalid is told once, at its place', async (t) => {
+  const intent = intentOf(talosIntent([mirror('a.lan', ['http://a.lan', 'http://a.lan'])]), null, { problems: [twice] })
+  t.same(reasons(intent), ['a.lan intent-invalid'])
+})
+
+t.test(
+  'how to write it right says prependExisting too, where nothing would be kept of what is then listed',
+  async (t) => {
+    const commands = (prependExisting: boolean) => {
+      const spegel = spegelIntent(['https://docker.io'], { prependExisting })
+      return conflicts(intentOf(talosIntent([harbor]), spegel))[0]?.remedy.map((it) => it.command) ?? []
+    }
+    t.match(commands(false), [/mirroredRegistries/, /prependExisting\) = true/, /^flux/, /^kubectl/])
+    t.match(commands(true), [/mirroredRegistries/, /^flux/, /^kubectl/])
+  },
+)

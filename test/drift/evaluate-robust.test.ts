@@ -2,14 +2,13 @@ import fc from 'fast-check'
 import t from 'tap'
 import { evaluate } from '../../src/drift/evaluate.ts'
 import { REASONS } from '../../src/drift/reasons.ts'
-import { viewOf } from '../../src/hosts/file-view.ts'
 import { directoryNode, fileNode, type TreeNode } from '../../src/hosts/tree.ts'
 import {
   daemonFacts,
-  HOSTS_DIR,
   intentOf,
   mirror,
   nodeFacts,
+  observing,
   spegelIntent,
   talosIntent,
   version,
@@ -93,7 +92,7 @@ t.test('evaluates any tree, and never calls in sync what it could not see', asyn
       fc.constantFrom('local' as const, 'transfer' as const),
       (hosts, daemonVersion, pullMode) => {
         const daemon = daemonFacts({ version: daemonVersion, pullMode })
-        const report = evaluate(intent, { hosts, view: viewOf(new Map([[HOSTS_DIR, hosts]])) }, daemon, nodeFacts())
+        const report = evaluate(intent, observing(hosts), daemon, nodeFacts())
         for (const registry of report.registries) {
           const unseen = hosts.kind === 'unreadable' || registry.observed?.error?.code === 'NOT_SEEN'
           if (unseen && (registry.inSync === true || registry.effective === true)) return false
@@ -118,7 +117,7 @@ t.test('evaluates any tree, and never calls in sync what it could not see', asyn
 t.test('is a function: the same inputs give the same report', async (t) => {
   fc.assert(
     fc.property(tree, (hosts) => {
-      const observed = { hosts, view: viewOf(new Map([[HOSTS_DIR, hosts]])) }
+      const observed = observing(hosts)
       const once = JSON.stringify(evaluate(intent, observed, daemonFacts(), nodeFacts()))
       return once === JSON.stringify(evaluate(intent, observed, daemonFacts(), nodeFacts()))
     }),
@@ -131,7 +130,7 @@ t.test('an input that is down leaves nothing in sync', async (t) => {
   for (const input of ['hosts', 'containerd', 'intent_talos', 'intent_spegel'] as const) {
     const hosts = directoryNode([[HARBOR, directoryNode([['hosts.toml', fileNode(spegelHarbor())]])]])
     const node = nodeFacts({ inputs: [{ input, up: false, message: 'gone' }] })
-    const report = evaluate(intent, { hosts, view: viewOf(new Map([[HOSTS_DIR, hosts]])) }, daemonFacts(), node)
+    const report = evaluate(intent, observing(hosts), daemonFacts(), node)
     const harbor = report.registries.find((it) => it.registry === HARBOR)
     t.equal(harbor?.inSync, null, input)
     t.equal(harbor?.effective, null, input)

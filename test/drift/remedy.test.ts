@@ -1,7 +1,6 @@
 import t from 'tap'
 import { remediesFor } from '../../src/drift/remedy.ts'
 import type { SpegelIntent } from '../../src/intent/intent.ts'
-
 import { intentOf, nodeFacts, spegelIntent, version } from '../fixtures/intents.ts'
 
 const remediesOf = (settings: Partial<SpegelIntent>) =>
@@ -42,6 +41,12 @@ t.test("Spegel's pod is found by the labels of its chart, on this node", async (
   const select = (text: string) => remediesOf({ version: version(text) }).recreateSpegelPod().command
   t.match(select('0.7.4'), '-l app.kubernetes.io/component=spegel --field-selector spec.nodeName=k8s-1')
   t.match(select('0.3.0'), '-l app.kubernetes.io/name=spegel --field-selector spec.nodeName=k8s-1')
+})
+
+t.test('what is not a HelmRelease is restarted, once its settings are in the cluster', async (t) => {
+  const commands = (form: SpegelIntent['form']) => remediesOf({ form, name: 'p2p', namespace: 'spegel' }).applySpegel()
+  t.match(commands('helmrelease'), [{ command: 'flux -n spegel reconcile helmrelease p2p --with-source' }, {}])
+  t.match(commands('daemonset'), [{ command: 'kubectl -n spegel rollout restart daemonset p2p' }, {}])
 })
 
 t.test(

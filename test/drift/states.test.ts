@@ -1,9 +1,8 @@
 import t from 'tap'
 import { evaluate } from '../../src/drift/evaluate.ts'
-import { viewOf } from '../../src/hosts/file-view.ts'
 import { type DirectoryNode, directoryNode } from '../../src/hosts/tree.ts'
 import type { Intent } from '../../src/intent/intent.ts'
-import { daemonFacts, HOSTS_DIR, intentOf, mirror, nodeFacts, spegelIntent, talosIntent } from '../fixtures/intents.ts'
+import { daemonFacts, intentOf, mirror, nodeFacts, observing, spegelIntent, talosIntent } from '../fixtures/intents.ts'
 import { NODE_STATES, STATE_H, TALOS_HARBOR, talosDirectory } from '../fixtures/node-states.ts'
 
 const HARBOR = '192.168.1.106'
@@ -29,8 +28,7 @@ interface Verdict {
 }
 
 function judge(intent: Intent, tree: DirectoryNode, registry = HARBOR): Verdict {
-  const observed = { hosts: tree, view: viewOf(new Map([[HOSTS_DIR, tree]])) }
-  const report = evaluate(intent, observed, daemonFacts(), nodeFacts())
+  const report = evaluate(intent, observing(tree), daemonFacts(), nodeFacts())
   const it = report.registries.find((entry) => entry.registry === registry)
   return {
     findings: report.findings.map((finding) => `${finding.registry} ${finding.kind} ${finding.reason}`).sort(),

@@ -8,7 +8,16 @@ import { viewOf } from '../../src/hosts/file-view.ts'
 import { type DirectoryNode, directoryNode, fileNode } from '../../src/hosts/tree.ts'
 import type { AgentState } from '../../src/server/agent-state.ts'
 import { build } from '../../src/server/build.ts'
-import { daemonFacts, HOSTS_DIR, intentOf, mirror, nodeFacts, spegelIntent, talosIntent } from '../fixtures/intents.ts'
+import {
+  daemonFacts,
+  HOSTS_DIR,
+  intentOf,
+  mirror,
+  nodeFacts,
+  observing,
+  spegelIntent,
+  talosIntent,
+} from '../fixtures/intents.ts'
 import { NODE_IP, spegelHarbor, talosDirectory } from '../fixtures/node-states.ts'
 
 export const SECRETS = ['hunter2', 'c2VjcmV0', 'X-Vault-Value', 'comment-secret']
@@ -36,7 +45,7 @@ export const DRIFTED: DirectoryNode = directoryNode([
 ])
 
 export function reportOf(tree: DirectoryNode = DRIFTED): NodeReport {
-  return evaluate(INTENT, { hosts: tree, view: viewOf(new Map([[HOSTS_DIR, tree]])) }, daemonFacts(), nodeFacts())
+  return evaluate(INTENT, observing(tree), daemonFacts(), nodeFacts())
 }
 
 export function stateOf(more: Partial<AgentState> = {}): AgentState {
