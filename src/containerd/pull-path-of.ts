@@ -105,6 +105,12 @@ function hasText(node: FileNode): node is FileNode & { text: string } {
   return node.text !== null
 }
 
+const NOT_READ = {
+  'too-large': 'it is too large',
+  'not-utf8': 'it is not UTF-8',
+  secret: 'it is a private key',
+} as const
+
 /** go-toml v2 refuses what is no UTF-8. Of any other file that was not read, nothing can be said. */
 function notRead(
   node: FileNode,
@@ -115,7 +121,7 @@ function notRead(
     const message = `${file} is thrown away, the default upstream is asked: it is not UTF-8`
     return { notes: [{ code: 'FILE_IGNORED', message, source: null }], error: null }
   }
-  const message = `${file} was not read: ${node.omitted ?? 'no text'}`
+  const message = `${file} was not read: ${NOT_READ[node.omitted ?? 'secret']}`
   return { notes: [], error: { code: 'NOT_SEEN', message, source: null }, hosts: [] }
 }
 

@@ -2,7 +2,7 @@ import type { Intent } from '../intent/intent.ts'
 import type { DaemonFacts, NodeFacts } from './facts.ts'
 import type { FindingDraft } from './finding.ts'
 import type { Remedies } from './remedy.ts'
-import type { Evidence } from './report.ts'
+import type { Evidence, Remedy } from './report.ts'
 
 /** What is wrong with the node as a whole, as far as files show it. */
 export function nodeFindings(
@@ -14,7 +14,7 @@ export function nodeFindings(
   return [
     configPathMismatch(intent, daemon, node),
     layersDiscarded(intent, daemon, node),
-    unreadable(node, unseen),
+    unreadable(daemon, node, unseen),
   ].filter((it) => it !== null)
 }
 
@@ -116,7 +116,7 @@ export function layersDeclaredDiscarded(intent: Intent, remedies: Remedies): Fin
 }
 
 /** What was configured and cannot be seen. What was not configured is a note. */
-function unreadable(node: NodeFacts, unseen: readonly Evidence[]): FindingDraft | null {
+function unreadable(daemon: DaemonFacts, node: NodeFacts, unseen: readonly Evidence[]): FindingDraft | null {
   const down = node.inputs.filter((it) => !it.up)
   if (down.length === 0 && unseen.length === 0) return null
   const evidence = [...down.map((it) => ({ text: it.message, source: it.input, time: null })), ...unseen]
@@ -127,12 +127,31 @@ function unreadable(node: NodeFacts, unseen: readonly Evidence[]): FindingDraft 
     summary: `Pullpath cannot see ${[...new Set(evidence.map((it) => it.source))].join(', ')}: what depends on it is not known to be in sync`,
     cause: { actor: 'unknown', text: evidence.map((it) => it.text).join('; '), confidence: 'proven' },
     evidence,
-    remedy: [
-      { command: `kubectl -n kube-system logs ds/pullpath --tail=20`, why: 'names what cannot be read and why' },
-      {
-        command: `talosctl -n ${node.ip} ls -l -r /etc/cri/conf.d/hosts`,
-        why: 'shows what is on the node, with owners and modes (the agent must run as UID 0)',
-      },
-    ],
+    remedy: waysToSee(daemon, node, unseen),
   }
+}
+
+/** The finding has already said what cannot be seen and why: these show the thing itself, where it stands. */
+function waysToSee(daemon: DaemonFacts, node: NodeFacts, unseen: readonly Evidence[]): Remedy[] {
+  const isDown = (...inputs: string[]) => node.inputs.some((it) => !it.up && inputs.includes(it.input))
+  const remedy: Remedy[] = []
+  if (isDown('hosts') || unseen.length > 0) {
+    remedy.push({
+      command: `talosctl -n ${node.ip} ls -l -r ${daemon.hostsDir}`,
+      why: 'shows what is on the node, with owners and modes (the agent must run as UID 0)',
+    })
+  }
+  if (isDown('containerd')) {
+    remedy.push({
+      command: `talosctl -n ${node.ip} ls -l -r /etc/cri`,
+      why: "shows where containerd's configuration is, for containerd.configFile and its mount",
+    })
+  }
+  if (isDown('intent_talos', 'intent_spegel')) {
+    remedy.push({
+      command: 'kubectl -n kube-system describe daemonset pullpath',
+      why: 'shows which ConfigMap stands behind the file: mend it in Git',
+    })
+  }
+  return remedy
 }

@@ -1,0 +1,27 @@
+import t from 'tap'
+import { evaluate } from '../../src/drift/evaluate.ts'
+import type { InputReport } from '../../src/drift/report.ts'
+import { directoryNode } from '../../src/hosts/tree.ts'
+import { daemonFacts, intentOf, mirror, nodeFacts, observing, talosIntent } from '../fixtures/intents.ts'
+
+const HARBOR = '192.168.1.106'
+
+function commands(inputs: readonly InputReport['input'][], hosts = directoryNode()) {
+  const intent = intentOf(talosIntent([mirror(HARBOR, [`http://${HARBOR}`])]), null)
+  const node = nodeFacts({ inputs: inputs.map((input) => ({ input, up: false, message: 'permission denied' })) })
+  const { findings } = evaluate(intent, observing(hosts), daemonFacts(), node)
+  return findings.find((it) => it.reason === 'unreadable')?.remedy.map((it) => it.command)
+}
+
+const ON_DISK = /^talosctl -n 192\.168\.1\.98 ls -l -r \/etc\/cri\/conf\.d\/hosts$/
+const CONFIG_MAP = /^kubectl -n kube-system describe daemonset pullpath$/
+
+t.test('what cannot be seen is shown where it stands', async (t) => {
+  t.match(commands(['hosts']), [ON_DISK])
+  t.match(commands(['containerd']), [/^talosctl -n 192\.168\.1\.98 ls -l -r \/etc\/cri$/])
+  t.match(commands(['intent_talos']), [CONFIG_MAP])
+  t.match(commands(['intent_spegel']), [CONFIG_MAP])
+  t.equal(commands(['intent_talos', 'intent_spegel'])?.length, 1)
+  const locked = directoryNode([[HARBOR, { kind: 'unreadable', code: 'EACCES', message: 'permission denied' }]])
+  t.match(commands([], locked), [ON_DISK])
+})
