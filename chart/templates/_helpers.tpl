@@ -63,31 +63,71 @@ alone would not do: what is mounted below it on the node keeps its own flags, wh
 {{- define "pullpath.hostPaths" -}}
 {{- $paths := list (dig "containerd" "hostsDir" "/etc/cri/conf.d/hosts" .Values.config) -}}
 {{- with dig "containerd" "configFile" nil .Values.config -}}
-{{- if eq (dir .) "/" -}}
-{{- fail (printf "config.containerd.configFile: the directory of %s would be the whole file system of the node" .) -}}
-{{- end -}}
 {{- $paths = append $paths (dir .) -}}
 {{- end -}}
-{{- toYaml (dict "paths" (concat $paths .Values.extraHostPaths | uniq | sortAlpha)) -}}
+{{- $clean := list -}}
+{{- range concat $paths .Values.extraHostPaths -}}
+{{- $clean = append $clean (clean .) -}}
+{{- end -}}
+{{- toYaml (dict "paths" ($clean | uniq | sortAlpha)) -}}
 {{- end -}}
 
-{{- define "pullpath.hostVolumeName" -}}
-{{- printf "host%s" (. | replace "/" "-" | replace "." "-" | replace "_" "-" | lower) | trunc 63 | trimSuffix "-" -}}
+{{- /* Of a length of time such as 30s or 1m. */ -}}
+{{- define "pullpath.seconds" -}}
+{{- mul (regexFind "^[0-9]+" . | int) (get (dict "s" 1 "m" 60 "h" 3600) (regexFind "[smh]$" .)) -}}
 {{- end -}}
 
-{{- /* What a schema cannot say, or not so that a person understands it. */ -}}
+{{- /* What a schema cannot say: values that are right by themselves and contradict one another. */ -}}
 {{- define "pullpath.check" -}}
-{{- $host := dig "http" "host" "" .Values.config -}}
+{{- $config := .Values.config -}}
+
+{{- $host := dig "http" "host" "" $config -}}
 {{- if or (hasPrefix "127." $host) (has $host (list "localhost" "::1")) -}}
 {{- fail (printf "config.http.host: at %s neither the kubelet's probes nor Prometheus reach the agent" $host) -}}
 {{- end -}}
 {{- if and (not .Values.hostNetwork) (eq $host "${NODE_IP}") -}}
 {{- fail "config.http.host: without hostNetwork the pod does not have the node's address" -}}
 {{- end -}}
+
+{{- if has "/" (include "pullpath.hostPaths" . | fromYaml).paths -}}
+{{- fail "config.containerd.hostsDir, config.containerd.configFile, extraHostPaths: one of them would mount the whole file system of the node" -}}
+{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- if has .name (list "NODE_NAME" "NODE_IP") -}}
+{{- fail (printf "extraEnv: %s is set by the chart" .name) -}}
+{{- end -}}
+{{- end -}}
+
+{{- $talos := dig "intent" "talos" dict $config -}}
+{{- if and (or .Values.intent.talos.files .Values.intent.talos.configMaps) (hasKey $talos "patches") -}}
+{{- if not (contains "\"/intent/talos/" (toJson $talos.patches)) -}}
+{{- fail "config.intent.talos.patches: what intent.talos gives is in /intent/talos, and would not be read" -}}
+{{- end -}}
+{{- end -}}
+{{- $spegel := dig "intent" "spegel" dict $config -}}
+{{- $from := dig "from" "" $spegel -}}
+{{- if or .Values.intent.spegel.files .Values.intent.spegel.configMaps -}}
+{{- if eq $from "none" -}}
+{{- fail "config.intent.spegel.from: none, and intent.spegel gives files; leave one out" -}}
+{{- end -}}
+{{- if and (hasKey $spegel "values") (not (contains "\"/intent/spegel/" (toJson $spegel.values))) -}}
+{{- fail "config.intent.spegel.values: what intent.spegel gives is in /intent/spegel, and would not be read" -}}
+{{- end -}}
+{{- else if and $from (ne $from "none") (not (hasKey $spegel "values")) -}}
+{{- fail (printf "config.intent.spegel.from: %s, and neither intent.spegel.files nor intent.spegel.configMaps is given; nothing else is read yet" $from) -}}
+{{- end -}}
+
 {{- if and .Values.podMonitor.enabled .Values.serviceMonitor.enabled -}}
 {{- fail "podMonitor and serviceMonitor: with both, every agent is scraped twice; enable one" -}}
 {{- end -}}
 {{- if and .Values.serviceMonitor.enabled (not .Values.service.enabled) -}}
 {{- fail "serviceMonitor: it finds the agents by the Service; set service.enabled, or use podMonitor" -}}
+{{- end -}}
+{{- range $kind := list "podMonitor" "serviceMonitor" -}}
+{{- with get $.Values $kind -}}
+{{- if gt (include "pullpath.seconds" .scrapeTimeout | int) (include "pullpath.seconds" .interval | int) -}}
+{{- fail (printf "%s.scrapeTimeout: %s is longer than its interval, %s" $kind .scrapeTimeout .interval) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
