@@ -5,7 +5,7 @@ import type { NodeFacts } from './facts.ts'
 import { describeEndpoint, describePath, type FindingDraft } from './finding.ts'
 import type { ExpectedState } from './node-paths.ts'
 import { distinctEndpoints, isInForce, type RatedEndpoint } from './path-comparison.ts'
-import type { Remedies } from './remedy.ts'
+import { editAt, type Remedies } from './remedy.ts'
 import type { Remedy } from './report.ts'
 
 /** What a conflict is decided from: the intent, and what it makes on this node. */
@@ -160,17 +160,19 @@ function rootEntryLost(
     cause: `${what}, and Spegel keeps only [host] tables, whatever prependExisting says`,
     remedy: declared.talosMirror?.skipFallback
       ? [
-          {
-            command: `# in the Talos patch: set skipFallback: false for ${declared.registry}`,
-            why: 'every endpoint is then a [host] table, which Spegel can keep',
-          },
+          editAt(
+            declared.talosMirror.source,
+            `in the Talos patch, set skipFallback: false for ${declared.registry}`,
+            'every endpoint is then a [host] table, which Spegel can keep',
+          ),
           ...context.remedies.applyTalos('applies the changed patch'),
         ]
       : [
-          {
-            command: `# in the Talos patch: add a mirror ${declared.registry} with the endpoint ${lost[0]?.url.replace(/\/v2$/, '')}`,
-            why: 'a mirror endpoint with the same host is a [host] table that carries the TLS settings',
-          },
+          editAt(
+            declared.talosTls?.source ?? null,
+            `in the Talos patch, add a mirror ${declared.registry} with the endpoint ${lost[0]?.url.replace(/\/v2$/, '')}`,
+            'a mirror endpoint with the same host is a [host] table that carries the TLS settings',
+          ),
           ...context.remedies.applyTalos('applies the changed patch'),
         ],
   })
@@ -200,10 +202,11 @@ function notPrepended(
 ): FindingDraft {
   const remedy = context.intent.spegel?.prependExisting
     ? [
-        {
-          command: `# in Spegel's values: list http://${declared.registry} with the scheme that works, so that its server line stands for Talos' endpoint`,
-          why: `Talos writes ${declared.registry.replace(/:(\d+)$/, '_$1_')}/, Spegel looks for ${declared.registry}/: nothing is prepended for a registry with a port`,
-        },
+        editAt(
+          declared.spegel?.source ?? null,
+          `in Spegel's values, list ${listingUrl(declared)}, so that its server line stands for Talos' endpoint`,
+          `Talos writes ${declared.registry.replace(/:(\d+)$/, '_$1_')}/, Spegel looks for ${declared.registry}/: nothing is prepended for a registry with a port`,
+        ),
       ]
     : [context.remedies.setSpegelValue('prependExisting', 'true', "keeps Talos' endpoints behind Spegel's targets")]
   return draft(declared, context, 'existing-not-prepended', {
@@ -229,10 +232,11 @@ function droppedByFailure(
     summary: `${urls(lost)} would survive only in _backup: ${outcome(declared, context)}`,
     cause: `Spegel's init container fails after it has cleared the tree: ${failure}`,
     remedy: [
-      {
-        command: `# in Git: mend what makes the init container fail: ${failure}`,
-        why: 'it fails at every start, and leaves the node without the entries it had not written yet',
-      },
+      editAt(
+        context.intent.spegel?.source ?? null,
+        `mend what makes the init container fail, ${failure}`,
+        'it fails at every start, and leaves the node without the entries it had not written yet',
+      ),
       ...context.remedies.applySpegel(),
     ],
   })

@@ -1,7 +1,7 @@
 import type { Intent } from '../intent/intent.ts'
 import type { DaemonFacts, NodeFacts } from './facts.ts'
 import type { FindingDraft } from './finding.ts'
-import type { Remedies } from './remedy.ts'
+import { editAt, type Remedies, shellWord } from './remedy.ts'
 import type { Evidence, Remedy } from './report.ts'
 
 /** What is wrong with the node as a whole, as far as files show it. */
@@ -91,6 +91,8 @@ function keepLayers(ip: string) {
   }
 }
 
+const KEPT = 'the layers are then kept, so that peers can have them'
+
 /** The same, as it is declared: the last part that says anything counts, as Talos merges them. */
 export function layersDeclaredDiscarded(intent: Intent, remedies: Remedies): FindingDraft | null {
   const part = intent.talos?.daemonParts.findLast((it) => it.discardUnpackedLayers !== null)
@@ -105,10 +107,12 @@ export function layersDeclaredDiscarded(intent: Intent, remedies: Remedies): Fin
     cause: { actor: 'git', text: `${part.name} declares it`, confidence: 'proven' },
     evidence: [{ text: 'discard_unpacked_layers = true', source: part.source?.file ?? part.name, time: null }],
     remedy: [
-      {
-        command: `sed -i 's/discard_unpacked_layers = true/discard_unpacked_layers = false/' ${part.source?.file ?? '<the Talos patch>'}`,
-        why: 'keeps the layers, so that peers can have them',
-      },
+      part.source === null
+        ? editAt(null, `in ${part.name}, set discard_unpacked_layers = false`, KEPT)
+        : {
+            command: `sed -i 's/discard_unpacked_layers = true/discard_unpacked_layers = false/' ${shellWord(part.source.file)}`,
+            why: KEPT,
+          },
       ...remedies.applyTalos('applies the changed part; up to Talos 1.13 reboot the node after it'),
     ],
     source: part.source,

@@ -1,6 +1,7 @@
 import type { Intent, IntentProblem } from '../intent/intent.ts'
 import type { FindingDraft } from './finding.ts'
-import type { Remedies } from './remedy.ts'
+import { editAt, type Remedies } from './remedy.ts'
+import type { Remedy } from './report.ts'
 
 /** Every silent mistake in the intent files, each with its place and how to write it right. */
 export function problemFindings(intent: Intent): FindingDraft[] {
@@ -11,9 +12,21 @@ export function problemFindings(intent: Intent): FindingDraft[] {
     summary: problem.message,
     cause: { actor: 'git', text: MEANING[problem.code], confidence: 'proven' },
     evidence: problem.source === null ? [] : [{ text: problem.message, source: problem.source.file, time: null }],
-    remedy: problem.remedy,
+    remedy: mend(problem),
     source: problem.source,
   }))
+}
+
+/** What to write is no command: the command opens the file there. Several ways to mend it are one remedy. */
+function mend({ remedy, source }: IntentProblem): Remedy[] {
+  if (remedy.length === 0) return []
+  const ways = remedy.map(({ command, why }) => {
+    const line = command.replace(/\s*\n\s*/g, ', below it ')
+    return { change: /^(# |remove )/.test(line) ? line.replace(/^# /, '') : `write ${line}`, why }
+  })
+  const [only] = ways
+  if (only !== undefined && ways.length === 1) return [editAt(source, only.change, only.why)]
+  return [editAt(source, 'one of these', ways.map(({ change, why }) => `${change} (${why})`).join('; '))]
 }
 
 /** Spegel's chart writes to /etc/containerd/certs.d unless told otherwise: on Talos nobody reads there, and it is read-only. */

@@ -1,4 +1,5 @@
 import type { Intent, SpegelIntent } from '../intent/intent.ts'
+import type { SourcePosition } from '../source-position.ts'
 import { isAtLeast } from '../version.ts'
 import type { NodeFacts } from './facts.ts'
 import type { Remedy } from './report.ts'
@@ -21,9 +22,11 @@ export interface Remedies {
 
 export function remediesFor(intent: Intent, node: NodeFacts): Remedies {
   const spegel = intent.spegel
-  const namespace = spegel?.namespace ?? 'kube-system'
+  const namespace = shellWord(spegel?.namespace ?? 'kube-system')
+  const nodeName = shellWord(node.name)
+  const release = shellWord(spegel?.name ?? 'spegel')
   const recreateSpegelPod = (): Remedy => ({
-    command: `kubectl -n ${namespace} delete pod -l ${podSelector(spegel)} --field-selector spec.nodeName=${node.name}`,
+    command: `kubectl -n ${namespace} delete pod -l ${podSelector(spegel)} --field-selector spec.nodeName=${nodeName}`,
     why: "Spegel writes its entries only when its pod is created: the new pod's init container writes them again",
   })
   const edit = (change: (values: string) => string, described: string, why: string): Remedy =>
@@ -31,13 +34,13 @@ export function remediesFor(intent: Intent, node: NodeFacts): Remedies {
   return {
     recreateSpegelPod,
     showSpegelPod: () => ({
-      command: `kubectl -n ${namespace} get pods -l ${podSelector(spegel)} --field-selector spec.nodeName=${node.name}`,
+      command: `kubectl -n ${namespace} get pods -l ${podSelector(spegel)} --field-selector spec.nodeName=${nodeName}`,
       why: 'shows whether the Spegel pod is still starting on this node',
     }),
     applyTalos: (why) => [
       {
         command: `task talos:apply-node IP=${node.ip} MODE=auto`,
-        why: `${why} (talosctl -n ${node.ip} apply-config -f <machine config> does the same)`,
+        why: `${why} (without that task: talosctl -n ${node.ip} apply-config -f <machine config>)`,
       },
       ...(spegel?.addsMirrors
         ? [
@@ -51,11 +54,11 @@ export function remediesFor(intent: Intent, node: NodeFacts): Remedies {
     applySpegel: () => [
       spegel?.form === 'helmrelease'
         ? {
-            command: `flux -n ${namespace} reconcile helmrelease ${spegel.name} --with-source`,
+            command: `flux -n ${namespace} reconcile helmrelease ${release} --with-source`,
             why: 'brings the HelmRelease from Git into the cluster',
           }
         : {
-            command: `kubectl -n ${namespace} rollout restart daemonset ${spegel?.name ?? 'spegel'}`,
+            command: `kubectl -n ${namespace} rollout restart daemonset ${release}`,
             why: 'after the new settings were applied: every pod writes its entries anew',
           },
       recreateSpegelPod(),
@@ -64,12 +67,12 @@ export function remediesFor(intent: Intent, node: NodeFacts): Remedies {
       edit((values) => `(${values}.${path}) = ${value}`, `spegel.${path}: ${value}`, why),
     addMirroredRegistry: (url) =>
       edit(
-        (values) => `(${values}.mirroredRegistries) += ["${url}"]`,
+        (values) => `(${values}.mirroredRegistries) += [${JSON.stringify(url)}]`,
         `add ${url} to mirroredRegistries`,
         `lists the registry, so that Spegel writes an entry for it (in Git: spegel.mirroredRegistries: [..., ${url}])`,
       ),
     showFile: (path) => ({
-      command: `talosctl -n ${node.ip} read ${path}`,
+      command: `talosctl -n ${node.ip} read ${shellWord(path)}`,
       why: 'shows what containerd reads on every pull',
     }),
   }
@@ -89,16 +92,22 @@ function editValues(
 ): Remedy {
   const file = spegel?.source?.file
   if (spegel?.form === 'helmrelease' && file !== undefined) {
-    const values = `(select(.kind == "HelmRelease" and .metadata.name == "${spegel.name}") | .spec.values.spegel)`
-    return { command: `yq -i '${change(values)}' ${shellWord(file)}`, why }
+    const values = `(select(.kind == "HelmRelease" and .metadata.name == ${JSON.stringify(spegel.name)}) | .spec.values.spegel)`
+    return { command: `yq -i ${shellWord(change(values))} ${shellWord(file)}`, why }
   }
   if (spegel?.form === 'values' && file !== undefined) {
-    return { command: `yq -i '${change('.spegel')}' ${shellWord(file)}`, why }
+    return { command: `yq -i ${shellWord(change('.spegel'))} ${shellWord(file)}`, why }
   }
-  return { command: `# in Spegel's values: ${described}`, why }
+  return editAt(spegel?.source ?? null, `in Spegel's values, ${described}`, why)
+}
+
+/** Opens what is declared at the place that has to be changed, and says how; in words alone where no file is known. */
+export function editAt(place: SourcePosition | null, change: string, why: string): Remedy {
+  if (place === null) return { command: `# ${change}`, why }
+  return { command: `\${EDITOR:-vi} +${place.line} ${shellWord(place.file)}`, why: `${change}: ${why}` }
 }
 
 /** As a shell takes it for one word. */
-function shellWord(text: string): string {
+export function shellWord(text: string): string {
   return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }

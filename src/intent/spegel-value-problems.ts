@@ -201,8 +201,8 @@ export function placeholderProblem(word: Word, fluxRenders: boolean): IntentProb
   if (found.startsWith('${') && fluxRenders) {
     return problem(
       `"${word.text}" holds ${found}, which Flux fills in before Helm sees it: Pullpath cannot see what it becomes`,
-      'flux build kustomization <name> --path <path>',
-      'renders the file as Flux does: give the result, or write the value out. Where Flux does not substitute, Spegel would not start',
+      '# give the file as flux build kustomization renders it, or write the value out',
+      'where Flux does not substitute, Spegel would not start',
     )
   }
   return problem(

@@ -34,7 +34,25 @@ t.test('a file name is one word to a shell', async (t) => {
 
 t.test('what no file can be edited for is said in words', async (t) => {
   const { command } = remediesOf({ form: 'args', source: null }).addMirroredRegistry('http://h')
-  t.equal(command, "# in Spegel's values: add http://h to mirroredRegistries")
+  t.equal(command, "# in Spegel's values, add http://h to mirroredRegistries")
+})
+
+t.test('what no command can change is opened where it stands', async (t) => {
+  const { command, why } = remediesOf({ form: 'args', source: at('my args.yaml') }).addMirroredRegistry('http://h')
+  t.equal(command, "${EDITOR:-vi} +1 'my args.yaml'")
+  t.match(why, /^in Spegel's values, add http:\/\/h to mirroredRegistries: lists the registry/)
+})
+
+t.test('what is declared cannot end the word that it stands in', async (t) => {
+  const evil = `http://h'; touch "here"; '`
+  const remedies = remediesOf({ form: 'values', source: at('values.yaml'), namespace: 'a; b', name: "c'd" })
+  t.equal(
+    remedies.addMirroredRegistry(evil).command,
+    String.raw`yq -i '(.spegel.mirroredRegistries) += ["http://h'\''; touch \"here\"; '\''"]' values.yaml`,
+  )
+  t.match(remedies.recreateSpegelPod().command, /^kubectl -n 'a; b' delete pod/)
+  t.match(remedies.applySpegel()[0]?.command, /daemonset 'c'\\''d'$/)
+  t.match(remedies.showFile('/hosts/a b/hosts.toml').command, / read '\/hosts\/a b\/hosts\.toml'$/)
 })
 
 t.test("Spegel's pod is found by the labels of its chart, on this node", async (t) => {
