@@ -24,7 +24,8 @@ COPY src src
 RUN npm run --silent build
 
 # Node is the one of the lock file, which all tests ran on. It needs three libraries that a small base lacks.
-# Without its symbol table it is a fifth smaller; nothing is loaded into it that would look there.
+# Without its symbol table it is a fifth smaller; nothing is loaded into it that would look there. A package without a
+# file of its licence names it in its package.json.
 RUN set -eu; \
     image=/usr/lib/pullpath; \
     mkdir -p $image/bin $image/lib $image/licenses; \
@@ -36,8 +37,9 @@ RUN set -eu; \
     cp dist/pullpath.cjs.LEGAL.txt $image/licenses/; \
     cp node_modules/node-linux-*/LICENSE $image/licenses/node; \
     npm ls --omit=dev --omit=optional --all --parseable | tail -n +2 | while read -r package; do \
-      for license in "$package"/LICEN[CS]E* "$package"/license*; do \
-        [ ! -f "$license" ] || cp "$license" "$image/licenses/$(echo "${package#*/node_modules/}" | tr / +)"; \
+      name=$(echo "${package#*/node_modules/}" | tr / +); \
+      for license in "$package"/package.json "$package"/LICEN[CS]E* "$package"/license*; do \
+        [ ! -f "$license" ] || cp "$license" "$image/licenses/$name"; \
       done; \
     done
 
