@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import { cleanPath } from '../format/clean-path.ts'
-import { parseToml, type TomlEntry, type TomlTable, type TomlValue } from '../format/toml-document.ts'
+import { EMPTY_TABLE, parseToml, type TomlEntry, type TomlTable, type TomlValue } from '../format/toml-document.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { Behaviour } from './behaviour.ts'
 import { MigrationPanic, migrateFirstNames, migrateImages, migratePluginName } from './cri-plugin-migration.ts'
@@ -102,7 +102,7 @@ function readConfigFile(text: string, path: string, behaviour: Behaviour): Confi
     imports: list('imports').map((it) => it.name),
     disabled: list('disabled_plugins'),
     required: list('required_plugins'),
-    plugins: plugins ?? { ...root, entries: new Map() },
+    plugins: plugins ?? EMPTY_TABLE,
   }
 }
 
@@ -124,7 +124,7 @@ function resolveImport(path: string, parent: string, files: ConfigFiles): readon
 
 class ConfigMerge {
   readonly #behaviour: Behaviour
-  #plugins: TomlTable | null = null
+  #plugins = EMPTY_TABLE
   #version: number
   #rootVersion = 0
   readonly #disabled: Named[] = []
@@ -162,17 +162,14 @@ class ConfigMerge {
     if (version !== 0) this.#version = version
     this.#disabled.push(...disabled)
     this.#required.push(...required)
-    this.#plugins =
-      this.#plugins === null
-        ? plugins
-        : importsReplacePlugins
-          ? { ...this.#plugins, entries: new Map([...this.#plugins.entries, ...plugins.entries]) }
-          : mergeTables(this.#plugins, plugins)
+    this.#plugins = importsReplacePlugins
+      ? { ...this.#plugins, entries: new Map([...this.#plugins.entries, ...plugins.entries]) }
+      : mergeTables(this.#plugins, plugins)
   }
 
   result(path: string): Omit<MergedConfig, 'files'> {
     const { configVersion, defaultConfigPathCollides, defaultConfigPath } = this.#behaviour
-    let plugins = this.#plugins ?? NO_PLUGINS
+    let plugins = this.#plugins
     if (this.#version > configVersion) throw tooNew(path, this.#version, configVersion)
     this.#checkNames(plugins)
     // 2.0 to 2.2: what is merged is migrated as a whole, by the version that the last file with one declares.
@@ -201,13 +198,6 @@ class ConfigMerge {
 
 function tooNew(path: string, version: number, known: number): RefusedConfig {
   return new RefusedConfig('invalid', `${path}: version ${version} is newer than the ${known} of this containerd`, null)
-}
-
-const NO_PLUGINS: TomlTable = {
-  kind: 'table',
-  form: 'root',
-  entries: new Map(),
-  position: { file: '', line: 1, column: 1 },
 }
 
 function renamed(plugin: Named): Named {

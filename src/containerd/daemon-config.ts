@@ -1,6 +1,6 @@
 import { parseGoDuration } from '../format/go-duration.ts'
 import { parseGoUrl } from '../format/go-url.ts'
-import { type TomlTable, type TomlValue, tomlAt } from '../format/toml-document.ts'
+import { EMPTY_TABLE, type TomlTable, type TomlValue, tomlAt } from '../format/toml-document.ts'
 import { formatPosition, type SourcePosition } from '../source-position.ts'
 import type { Version } from '../version.ts'
 import { type Behaviour, behaviourOf } from './behaviour.ts'
@@ -178,7 +178,7 @@ class Section {
 
   constructor(value: TomlValue | undefined, { dialect }: Pick<Behaviour, 'dialect'>) {
     if (value !== undefined && value.kind !== 'table') refuse('this must be a table: CRI does not load', value.position)
-    this.#table = dialect === 'go-toml-2' && value !== undefined ? sorted(value) : (value ?? EMPTY)
+    this.#table = dialect === 'go-toml-2' && value !== undefined ? sorted(value) : (value ?? EMPTY_TABLE)
     this.#dialect = dialect
   }
 
@@ -198,7 +198,7 @@ class Section {
   table(key: string): TomlTable {
     const value = this.#field(key)
     if (value !== undefined && value.kind !== 'table') return this.#wrong(key, 'a table', value)
-    return value ?? EMPTY
+    return value ?? EMPTY_TABLE
   }
 
   string(key: string, otherwise: string): Setting<string> {
@@ -243,11 +243,4 @@ function sorted(table: TomlTable): TomlTable {
 
 function settingOf<T>(value: { value: T; position: SourcePosition }): Setting<T> {
   return { value: value.value, source: value.position }
-}
-
-const EMPTY: TomlTable = {
-  kind: 'table',
-  form: 'implicit',
-  entries: new Map(),
-  position: { file: '', line: 1, column: 1 },
 }

@@ -26,6 +26,8 @@ export interface HostConfig {
   overridePath: boolean
   dialTimeout: string | null
   headerNames: readonly string[]
+  /** Why Go's client refuses to send the headers; null where it does not. */
+  headerFault: string | null
   source: SourcePosition | null
 }
 
@@ -106,9 +108,9 @@ function decodeTables(
   const rootFields = reader.fields(root)
   const tables = new Map<string, TableFields>()
   for (const [name, table] of reader.hostTables(root)) tables.set(name, reader.fields(table))
-  const hosts = order.hosts.map((it) => {
-    const fields = tables.get(it.name) ?? reader.fields(EMPTY)
-    return reader.hostConfig(it.name, fields, it.position)
+  const hosts = order.hosts.flatMap(({ name, position }) => {
+    const fields = tables.get(name)
+    return fields === undefined ? [] : [reader.hostConfig(name, fields, position)]
   })
   const serverSource = fieldOf(root, 'server', behaviour.dialect)?.position ?? null
   return {
@@ -117,13 +119,6 @@ function decodeTables(
     root: reader.hostConfig(server ?? '', rootFields, serverSource),
     notes: [...order.notes, ...reader.notes],
   }
-}
-
-const EMPTY: TomlTable = {
-  kind: 'table',
-  form: 'implicit',
-  entries: new Map(),
-  position: { file: '', line: 1, column: 1 },
 }
 
 const FIELDS = ['capabilities', 'ca', 'client', 'skip_verify', 'header', 'override_path', 'dial_timeout'] as const
@@ -165,7 +160,7 @@ class TableReader {
   }
 
   string(table: TomlTable, key: string): string | null {
-    const value = scalarOf(fieldOf(table, key, this.#behaviour.dialect))
+    const value = this.#content(fieldOf(table, key, this.#behaviour.dialect))
     if (value === undefined) return null
     if (value.kind !== 'string') throw new Refused(`${key} must be a string`, value.position)
     return value.value
@@ -176,12 +171,12 @@ class TableReader {
     const knowsTimeout = this.#behaviour.dialTimeout !== 'unknown'
     return {
       capabilities: this.#decode(table, 'capabilities', words) ?? [],
-      ca: fieldOf(table, 'ca', this.#behaviour.dialect),
-      client: fieldOf(table, 'client', this.#behaviour.dialect),
-      skipVerify: this.#decode(table, 'skip_verify', boolean) ?? null,
+      ca: this.#content(fieldOf(table, 'ca', this.#behaviour.dialect)),
+      client: this.#content(fieldOf(table, 'client', this.#behaviour.dialect)),
+      skipVerify: this.#decode(table, 'skip_verify', this.#boolean) ?? null,
       header: this.#decode(table, 'header', headerTable) ?? null,
-      overridePath: this.#decode(table, 'override_path', boolean) ?? false,
-      dialTimeout: (knowsTimeout ? this.#decode(table, 'dial_timeout', timeoutText) : null) ?? null,
+      overridePath: this.#decode(table, 'override_path', this.#boolean) ?? false,
+      dialTimeout: (knowsTimeout ? this.#decode(table, 'dial_timeout', this.#timeoutText) : null) ?? null,
     }
   }
 
@@ -190,6 +185,31 @@ class TableReader {
     return entriesOf(table, field, this.#behaviour.dialect)
       .map(({ value }) => decode(value, field))
       .at(-1)
+  }
+
+  /** go-toml v2 passes over a header without content, even where its name is no table's: `[server]`. */
+  #content(value: TomlValue | undefined): TomlValue | undefined {
+    const isPassedOver =
+      this.#behaviour.dialect === 'go-toml-2' &&
+      value?.kind === 'table' &&
+      value.form === 'header' &&
+      value.entries.size === 0
+    return isPassedOver ? undefined : value
+  }
+
+  /** A header that go-toml v2 passes over has made the field by then: it is declared, and false. */
+  readonly #boolean = (declared: TomlValue, key: string): boolean => {
+    const value = this.#content(declared)
+    if (value === undefined) return false
+    if (value.kind !== 'boolean') throw new Refused(`${key} must be true or false`, value.position)
+    return value.value
+  }
+
+  readonly #timeoutText = (declared: TomlValue): TableFields['dialTimeout'] => {
+    const value = this.#content(declared)
+    if (value === undefined) return null
+    if (value.kind !== 'string') throw new Refused('dial_timeout must be a string such as "200ms"', value.position)
+    return { text: value.value, position: value.position }
   }
 
   /** containerd: hosts.go, parseHostConfig. */
@@ -204,7 +224,7 @@ class TableReader {
       skipVerify: fields.skipVerify,
       overridePath: fields.overridePath,
       dialTimeout: dialTimeout(fields.dialTimeout),
-      headerNames: headerNames(fields.header),
+      ...headersOf(fields.header),
       source,
     }
   }
@@ -289,28 +309,9 @@ function words(value: TomlValue): { word: string; position: SourcePosition }[] {
   })
 }
 
-/** go-toml v2 passes over a header without content, even where its name is no table's: `[server]`. */
-function scalarOf(value: TomlValue | undefined): TomlValue | undefined {
-  return value?.kind === 'table' && value.form === 'header' && value.entries.size === 0 ? undefined : value
-}
-
-function boolean(declared: TomlValue, key: string): boolean | null {
-  const value = scalarOf(declared)
-  if (value === undefined) return null
-  if (value.kind !== 'boolean') throw new Refused(`${key} must be true or false`, value.position)
-  return value.value
-}
-
 function headerTable(value: TomlValue): TomlTable {
   if (value.kind !== 'table') throw new Refused('header must be a table', value.position)
   return value
-}
-
-function timeoutText(declared: TomlValue): { text: string; position: SourcePosition } | null {
-  const value = scalarOf(declared)
-  if (value === undefined) return null
-  if (value.kind !== 'string') throw new Refused('dial_timeout must be a string such as "200ms"', value.position)
-  return { text: value.value, position: value.position }
 }
 
 function dialTimeout(value: TableFields['dialTimeout']): string | null {
@@ -321,13 +322,22 @@ function dialTimeout(value: TableFields['dialTimeout']): string | null {
   return value.text
 }
 
-function headerNames(header: TomlTable | null): string[] {
-  if (header === null) return []
-  return [...header.entries].map(([name, { value }]) => {
-    const strings = value.kind === 'array' ? value.items : [value]
-    if (strings.some((it) => it.kind !== 'string')) {
-      throw new Refused(`invalid type for header ${JSON.stringify(name)}`, value.position)
+function headersOf(header: TomlTable | null): Pick<HostConfig, 'headerNames' | 'headerFault'> {
+  const headerNames: string[] = []
+  let headerFault: string | null = null
+  for (const [name, { value }] of header?.entries ?? []) {
+    const values = value.kind === 'array' ? value.items : [value]
+    for (const it of values) {
+      if (it.kind !== 'string') throw new Refused(`invalid type for header ${JSON.stringify(name)}`, value.position)
+      if (!HEADER_VALUE.test(it.value)) headerFault ??= `invalid header field value for ${JSON.stringify(name)}`
     }
-    return name
-  })
+    if (!HEADER_NAME.test(name)) headerFault = `invalid header field name ${JSON.stringify(name)}`
+    headerNames.push(name)
+  }
+  return { headerNames, headerFault }
 }
+
+/** net/http, Transport: httpguts.ValidHeaderFieldName and ValidHeaderFieldValue. */
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what Go refuses
+const HEADER_VALUE = /^[^\u0000-\u0008\u000a-\u001f\u007f]*$/

@@ -40,10 +40,7 @@ export function parseImageReference(text: string): ImageReference {
     throw invalid(text, `invalid reference format: repository name (${name}) must be lowercase`)
   }
   const match = REFERENCE.exec(full)
-  if (match === null) {
-    const upper = REFERENCE.test(full.toLowerCase())
-    throw invalid(text, upper ? 'repository name must be lowercase' : 'invalid reference format')
-  }
+  if (match === null) throw invalid(text, 'invalid reference format')
   const [, registry = '', repository = '', tag, digest] = match
   if (repository.length > MAX_REPOSITORY) {
     throw invalid(text, `repository name must not be more than ${MAX_REPOSITORY} characters`)

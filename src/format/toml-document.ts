@@ -57,6 +57,14 @@ export interface TomlEntry {
   keyPosition: SourcePosition
 }
 
+/** Stands for a table that is not there. */
+export const EMPTY_TABLE: TomlTable = {
+  kind: 'table',
+  form: 'implicit',
+  entries: new Map(),
+  position: { file: '', line: 1, column: 1 },
+}
+
 /** Deeper nesting than this is refused: no configuration has it, and recursion over it must stay bounded. */
 const MAX_DEPTH = 200
 

@@ -1,16 +1,22 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import type { TreeNode } from '../../src/hosts/tree.ts'
+import { fileNode, type TreeNode } from '../../src/hosts/tree.ts'
 import { pathIn, pathOfFile, type Tree, urls } from './node.ts'
 
 const pem = (name: string) => readFileSync(new URL(`../fixtures/containerd/${name}`, import.meta.url), 'utf8')
 const FILES = { 'one.crt': pem('one.crt'), 'one.key': pem('one.key'), 'two.key': pem('two.key') }
+/** A private key, which is never read. */
+const SECRET: TreeNode = { ...fileNode(''), text: null, omitted: 'secret' }
+/** A block whose content is none. */
+const block = (name: string) => `-----BEGIN ${name}-----\nAAAA\n-----END ${name}-----\n`
 const BOTH = FILES['one.crt'] + FILES['one.key']
 
 t.test('what cannot be loaded fails the pull, even for the last endpoint', async (t) => {
   const cases: readonly (readonly [string, Tree, RegExp | null])[] = [
     ["ca = 'ca.pem'", {}, /no such file/],
     ["ca = 'ca.pem'", { 'ca.pem': 'junk' }, /holds no certificate/],
+    ["ca = 'ca.pem'", { 'ca.pem': block('CERTIFICATE') }, /holds no certificate/],
+    ["ca = 'ca.pem'", { 'ca.pem': block('CERTIFICATE') + FILES['one.crt'] }, null],
     ["ca = 'ca.pem'", { 'ca.pem': {} }, /is a directory/],
     ["ca = 'ca.pem'", { 'ca.pem': FILES['one.crt'] }, null],
     ["ca = ['one.crt', 'ca.pem']", FILES, /ca\.pem/],
@@ -22,6 +28,9 @@ t.test('what cannot be loaded fails the pull, even for the last endpoint', async
     ["client = [['one.crt', 'one.key']]", FILES, null],
     ["client = [['one.crt', 'two.key']]", FILES, /not the certificate/],
     ["client = [['one.crt', '']]", FILES, /is a directory/],
+    ["client = [['one.crt', 'bad.key']]", { ...FILES, 'bad.key': block('PRIVATE KEY') }, /cannot be parsed/],
+    ["client = [['ca.pem', 'one.key']]", { ...FILES, 'ca.pem': 'junk' }, /no certificate/],
+    ["client = [['one.crt', 'secret.key']]", { ...FILES, 'secret.key': SECRET }, null],
     ["client = [['gone.crt', 'one.key']]", FILES, /no such file/],
   ]
   for (const [field, beside, message] of cases) {

@@ -80,6 +80,8 @@ t.test('config_path where nothing sets it, or sets it to nothing', async (t) => 
     ['2.2.0', `version = 3\n${REGISTRY}${empty}`, ''],
     ['2.2.2', `version = 3\n${REGISTRY}${empty}`, DEFAULT_LIST],
     ['2.2.0', `version = 2\n${OLD_REGISTRY}${empty}`, DEFAULT_LIST],
+    ['2.2.0', `version = 2\n${OLD}max_concurrent_downloads = 3\n`, DEFAULT_LIST],
+    ['2.2.0', `version = 2\n${OLD_REGISTRY}${HOSTS}`, '/etc/cri/conf.d/hosts'],
     ['2.2.2', `version = 3\n${mirror}`, ''],
   ] as const) {
     t.equal(accepted(version, text).configPath.value, expected, `${version} ${JSON.stringify(text)}`)
@@ -241,13 +243,18 @@ t.test('a configuration that containerd refuses says where and why', async (t) =
     ['2.1.9', "imports = 'a.toml'", /imports must be a list/],
     ['2.1.9', 'imports = [1]', /imports must be a list/],
     ['2.1.9', 'version = 4', /version 4 is newer than the 3/],
+    ['2.3.4', { 'config.toml': "version = 5\nimports = ['a.toml']", 'a.toml': '' }, /version 5 is newer than the 4/],
     ['1.7.32', 'version = 3', /version 3 is newer than the 2/],
     ['1.7.32', 'version = 2\n[plugins.cri]\n', /"cri" is no name of a plugin/],
     ['2.1.9', "version = 3\ndisabled_plugins = ['cri']", /"cri" is no name of a plugin/],
     ['1.7.32', "disabled_plugins = ['cri']", /turns CRI off/],
+    ['2.1.9', "disabled_plugins = ['cri']", /turns CRI off/],
     ['2.1.9', "version = 2\ndisabled_plugins = ['io.containerd.grpc.v1.cri']", /turns CRI off/],
     ['2.1.9', `version = 3\n${REGISTRY}config_path = 1`, /:3:15 config_path must be a string/],
     ['2.1.9', `version = 3\n${IMAGES}registry = 1`, /registry must be a table/],
+    ['2.1.9', `version = 3\n${REGISTRY}mirrors = 1`, /mirrors must be a table/],
+    ['2.1.9', `version = 3\n${REGISTRY}mirrors.a.endpoint = 'http://m'`, /endpoint must be a list of strings/],
+    ['2.1.9', `version = 3\n${REGISTRY}mirrors.a.endpoint = [1]`, /endpoint must be a list of strings/],
     ['2.1.9', `version = 3\n${IMAGES}discard_unpacked_layers = 'yes'`, /must be true or false/],
     ['2.1.9', `version = 3\n${IMAGES}max_concurrent_downloads = 1.5`, /must be a number/],
     ['2.1.9', `version = 3\n${IMAGES}image_pull_progress_timeout = 'soon'`, /invalid duration/],
@@ -262,7 +269,8 @@ t.test('a configuration that containerd refuses says where and why', async (t) =
   for (const [version, files, expected] of cases) t.match(refusal(version, files), expected, JSON.stringify(files))
 })
 
-t.test('the number of imports is bounded', async (t) => {
+t.test('the number and the size of imports are bounded', async (t) => {
+  t.match(refusal('2.1.9', `#${' '.repeat(17 * 1024 * 1024)}`), /imports are too large/)
   const many = Object.fromEntries(Array.from({ length: 600 }, (_, index) => [`conf.d/${index}.toml`, '']))
   t.match(refusal('2.1.9', { 'config.toml': "imports = ['conf.d/*.toml']", ...many }), /more than 500 files/)
   t.equal(refusal('2.1.9', "imports = ['config.toml', './config.toml']"), 'accepted', 'a cycle ends')

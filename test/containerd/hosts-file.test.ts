@@ -183,3 +183,67 @@ t.test('empty, absent, comment-only', async (t) => {
   t.equal(pathOfFile('# nothing\n', '1.7.31').fileUsed, false)
   for (const file of ['', '# nothing\n']) t.same(urls(pathOfFile(file)), [DEFAULT])
 })
+
+t.test('a table header in the place of a value', async (t) => {
+  // go-toml v2 skips a header without content, whatever it names; v1 takes it for a table.
+  for (const [file, version, used] of [
+    ['[server]\n', '2.2.7', true],
+    ['[host]\n[server]\n', '1.7.32', false],
+    ['[server]\nx = 1\n', '2.2.7', false],
+    ["[host.'http://a'.skip_verify]\n", '2.2.7', true],
+    ["[host.'http://a'.skip_verify]\n", '1.7.32', false],
+    ["[host.'http://a'.ca]\n", '2.2.7', true],
+    ["[host.'http://a'.ca]\n", '1.7.32', false],
+    ["[host.'http://a'.capabilities]\n", '2.2.7', false],
+    ["[host.'http://a'.dial_timeout]\n", '2.2.7', true],
+    ["[host.'http://a'.dial_timeout]\nx = 1\n", '2.2.7', false],
+  ] as const) {
+    t.equal(pathOfFile(file, version).fileUsed, used, `${version} ${file}`)
+  }
+  const [first] = pathOfFile("[host.'http://a'.skip_verify]\n").endpoints
+  t.same([first?.skipVerify, first?.httpsFirst], [false, true], 'declared by its header')
+})
+
+t.test('an IPv6 address in a header ends the file for 1.x alone', async (t) => {
+  const file = "[host.'http://[fd00::1]:5000']\n"
+  t.equal(pathOfFile(file, '1.7.32').fileUsed, false)
+  t.same(urls(pathOfFile(file, '2.2.7')), ['http://[fd00::1]:5000/v2', DEFAULT])
+})
+
+t.test('what `host` is, where it is no table of tables', async (t) => {
+  for (const [file, version, used] of [
+    ['host = 1\n', '1.7.31', false],
+    ['host = 1\n', '1.7.32', false],
+    ['[host]\nx = 1\n', '1.7.32', false],
+    ['[[host]]\n', '2.2.7', false],
+    ["[[host.'http://a']]\n", '2.2.7', false],
+  ] as const) {
+    t.equal(pathOfFile(file, version).fileUsed, used, `${version} ${file}`)
+  }
+})
+
+t.test('Host and host are one map to 2.x, which asks only what stands under host', async (t) => {
+  const file = "[Host.'http://a']\nskip_verify = true\n[Host.'http://b']\n[host.'http://a']\noverride_path = true\n"
+  const path = pathOfFile(file, '2.2.7')
+  t.same(urls(path), ['https://a', DEFAULT])
+  t.equal(path.endpoints[0]?.skipVerify, true, 'the settings of both count')
+  t.same(urls(pathOfFile(file, '1.7.32')), ['http://a', DEFAULT], '1.x knows host alone')
+})
+
+t.test('1.x: a host on one line stands before all others', async (t) => {
+  const file = "[host]\n[host.'http://a']\n[host.'http://b']\n"
+  t.same(urls(pathOfFile(file, '1.7.32')), ['http://a/v2', 'http://b/v2', DEFAULT])
+  t.same(urls(pathOfFile("host.'http://a' = {}\n[host.'http://b']\n", '1.7.32')), [
+    'http://a/v2',
+    'http://b/v2',
+    DEFAULT,
+  ])
+})
+
+t.test('a server that names no host is the default upstream, and is noted', async (t) => {
+  for (const server of ['http:foo', 'httpmirror.lan', 'http://']) {
+    const path = pathOfFile(`server = '${server}'\n`)
+    t.same(urls(path), [DEFAULT], server)
+    t.match(path.notes, [{ code: 'KEY_IGNORED', source: { line: 1 } }], server)
+  }
+})

@@ -40,6 +40,7 @@ t.test('refuses what containerd refuses, in its words', async (t) => {
   const cases: readonly (readonly [string, RegExp])[] = [
     ['', /invalid reference format/],
     ['docker.io/Team/App', /must be lowercase/],
+    [`nginx@SHA256:${'ab'.repeat(32)}`, /must be lowercase/],
     ['nginx:', /invalid reference format/],
     ['nginx:-v1', /invalid reference format/],
     [`nginx:${'a'.repeat(129)}`, /invalid reference format/],
