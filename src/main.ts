@@ -8,8 +8,12 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => endi
 
 // A reader that closes its end early (`pullpath check | head -1`) has what it wants: what still runs may end.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  ending.abort(error.code)
+  if (error.code === 'EPIPE') return ending.abort(error.code)
+  // A full disk behind a redirection. Not 1: that would be read as a finding.
+  process.stderr.write(
+    `pullpath: standard output cannot be written: ${error.message} (make room, or write elsewhere)\n`,
+  )
+  process.exit(2)
 })
 
 const terminal = process.stdout.isTTY === true

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -43,6 +44,19 @@ t.test('a reader that leaves early is no error, and ends what would go on', asyn
   const [code] = await once(child, 'close')
   t.equal(error, '')
   t.equal(code, 0)
+})
+
+t.test('an output that cannot be written is one line, and no finding', async (t) => {
+  const full = openSync('/dev/full', 'w')
+  t.teardown(() => closeSync(full))
+  const child = spawn(process.execPath, [MAIN, 'help'], { stdio: ['ignore', full, 'pipe'] })
+  let error = ''
+  child.stderr?.on('data', (chunk) => {
+    error += chunk
+  })
+  const [code] = await once(child, 'close')
+  t.match(error, /^pullpath: standard output cannot be written: .*no space left.*\n$/)
+  t.equal(code, 2)
 })
 
 t.test('a port that is taken is said in one line', async (t) => {
