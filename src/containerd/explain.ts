@@ -1,4 +1,5 @@
 import type { FileView } from '../hosts/file-view.ts'
+import type { SourcePosition } from '../source-position.ts'
 import { endpointReport } from './endpoint-report.ts'
 import { type PeerSignature, roleOf } from './endpoint-role.ts'
 import type { Explanation } from './explanation.ts'
@@ -32,9 +33,14 @@ export function explain(image: string, daemon: DaemonProfile, view: FileView, pe
     endpoints: path.endpoints.map((it) => endpointReport({ ...it, role: roleOf(it, registry, peers) }, registry)),
     resolveRequests: resolved.requests.map(lineOf),
     fetchRequests: fetched.map(lineOf),
-    notes: path.notes.map(({ code, message }) => ({ code, message })),
+    notes: path.notes.map(({ code, message, source }) => ({ code, message: `${message}${place(source)}` })),
     error: path.error === null || unaffected ? null : { code: path.error.code, message: path.error.message },
   }
+}
+
+/** Where a note has a place, a person wants to go there: ` (line 13, column 7)`. */
+function place(source: SourcePosition | null): string {
+  return source === null ? '' : ` (line ${source.line}, column ${source.column})`
 }
 
 function lineOf(request: SentRequest): string {

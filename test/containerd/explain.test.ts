@@ -108,6 +108,7 @@ t.test('an error where the pull fails before anybody is asked, and notes where a
     ignored.notes.map((it) => it.code),
     ['FILE_IGNORED'],
   )
+  t.match(ignored.notes[0]?.message, /hosts\.toml is thrown away.* \(line 1, column \d+\)$/)
   t.equal(ignored.error, null)
 })
 
