@@ -41,7 +41,7 @@ const UNINDENTED = /^(?![ \t]).*(\n(?![ \t]).*)*$/
 const SETTING = String.raw`(?:capabilities|override_path|ca|client|skip_verify) = .+\n`
 /** Talos' text: a top-level part, then `[host]` and its tables, two spaces deeper a level. */
 const TALOS_TEXT = new RegExp(
-  String.raw`^(?:server = .+\n(?:${SETTING})*)?(?:\[host\]\n(?:  \[host\..+\]\n(?:    ${SETTING})*)+)?$`,
+  String.raw`^(?:server = (?:'[^'\n]*'|"[^"\n]*")\n(?:${SETTING})*)?(?:\[host\]\n(?:  \[host\..+\]\n(?:    ${SETTING})*)+)?$`,
 )
 /** Talos 1.7: double quotes and empty lines. */
 const TALOS_17_TEXT = new RegExp(String.raw`^\n\[host\]\n(?:\n  \[host\..+\]\n(?:    ${SETTING})*)+$`)

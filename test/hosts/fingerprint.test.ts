@@ -27,6 +27,7 @@ t.test('a file is told by its text', (t) => {
     [`${BY_SPEGEL}\n\n  [host.'http://x']`, 'unknown'],
     ["[host]\n'http://x' = { capabilities = ['pull'] }\n", 'unknown'],
     [`# by hand\n${BY_TALOS}`, 'unknown'],
+    ['server = "http://10.0.0.5\n', 'unknown'],
     [BY_TALOS.replaceAll('\n', '\r\n'), 'unknown'],
     ['', 'unknown'],
     ['server', 'unknown'],
