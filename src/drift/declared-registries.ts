@@ -44,7 +44,8 @@ export function declaredRegistries(intent: Intent): DeclaredRegistry[] {
 /** The registry that an entry of mirroredRegistries names, `_default` for a wildcard; null where it names none. */
 export function listedRegistry(listed: SpegelRegistry): string | null {
   if (listed.url === '_default' || listed.url === '*') return '_default'
-  const match = /^https?:\/\/([^/?#@]+)$/.exec(listed.url)
+  // Braces and spaces are those of a placeholder: Go refuses them in a host, and what it will be is not known.
+  const match = /^https?:\/\/([^/?#@{}\s]+)$/.exec(listed.url)
   return match?.[1] ?? null
 }
 

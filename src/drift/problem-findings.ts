@@ -22,7 +22,7 @@ function mend({ remedy, source }: IntentProblem): Remedy[] {
   if (remedy.length === 0) return []
   const ways = remedy.map(({ command, why }) => {
     const line = command.replace(/\s*\n\s*/g, ', below it ')
-    return { change: /^(# |remove )/.test(line) ? line.replace(/^# /, '') : `write ${line}`, why }
+    return { change: /^(# |remove )/.test(line) ? line.replace(/^# /, '') : `write \`${line}\``, why }
   })
   const [only] = ways
   if (only !== undefined && ways.length === 1) return [editAt(source, only.change, only.why)]

@@ -258,7 +258,7 @@ t.test('an intent problem is a finding at its place', async (t) => {
     id: `${HARBOR}/intent-invalid`,
     reason: 'intent-invalid',
     source: { file: 'patch.yaml', line: 6, column: 13 },
-    remedy: [{ command: '${EDITOR:-vi} +6 patch.yaml', why: 'write - http://h: y' }],
+    remedy: [{ command: '${EDITOR:-vi} +6 patch.yaml', why: 'write `- http://h`: y' }],
   })
 })
 
