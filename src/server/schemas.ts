@@ -71,7 +71,7 @@ const endpoint = named(
   'A URL that containerd sends requests to.',
   record({
     url: text,
-    declaredIn: oneOf('hosts.toml', 'server', 'default'),
+    declaredIn: oneOf('hosts.toml', 'server', 'default', 'mirrors'),
     role: oneOf('peer', 'origin', 'mirror'),
     resolve: flag,
     fetch: flag,

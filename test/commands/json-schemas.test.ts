@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import t, { type Test } from 'tap'
 import { SCHEMAS } from '../../src/server/schemas.ts'
@@ -27,4 +28,12 @@ t.test('what the commands print as JSON is what the HTTP interface promises', as
   const { conflicts } = JSON.parse((await run(['expect', ...unlisted, '--json'])).out)
   t.ok(conflicts.length > 0)
   for (const it of conflicts) isValid(t, 'Finding', JSON.stringify(it))
+})
+
+t.test('so is a path by the deprecated mirrors of the daemon', async (t) => {
+  const mirrors = "version = 3\n[plugins.'io.containerd.cri.v1.images'.registry.mirrors.'*']\nendpoint = ['http://m']\n"
+  const config = join(t.testdir({ 'containerd.toml': mirrors }), 'containerd.toml')
+  const { out } = await run(['explain', 'ghcr.io/a', '--containerd-config', config, '--json'])
+  t.match(out, '"declaredIn": "mirrors"')
+  isValid(t, 'Explanation', out)
 })
