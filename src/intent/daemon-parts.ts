@@ -67,23 +67,38 @@ export function readDaemonParts(documents: TalosDocuments, version: Version): Fo
 /** The content that Talos takes from `machine.files`; problems for what it does not take. */
 function customizationFile(documents: TalosDocuments, version: Version, found: FoundParts): YamlScalar | null {
   let taken: YamlScalar | null = null
-  for (const item of listField(mapField(documents.legacy, 'machine'), 'files') ?? []) {
+  const machine = mapField(documents.legacy, 'machine')
+  const files = listField(machine, 'files') ?? []
+  const written = machine?.entries.get('files')?.value
+  const items = written?.kind === 'list' ? written.items : []
+  found.problems.push(...items.filter((it) => !files.includes(it)).map(({ at }) => nullFile(at)))
+  for (const item of files) {
     const map = mapItem(item, 'machine.files', '')
-    const [path, content] = [textField(map, 'path'), textField(map, 'content')]
-    if (path === null || content === null) continue
-    if (path.text !== CUSTOMIZATION) {
-      if (isForContainerd(path.text, content.text)) found.problems.push(pathProblem(path, textField(map, 'op')?.text))
-      continue
-    }
     found.problems.push(...unknownKeys(map, ['content', 'permissions', 'path', 'op'], 'machine.files', null))
-    const op = textField(map, 'op')
-    // Talos 1.14 takes the content whatever the operation says (v1alpha1_cri_bridge.go).
-    if (op !== null && op.text !== 'create' && !isAtLeast(version, '1.14.0-beta.0')) {
-      found.problems.push(operationProblem(op))
+    const [path, op] = [textField(map, 'path'), textField(map, 'op')]
+    if (path === null) continue
+    // Without content Talos writes an empty file.
+    const content = textField(map, 'content') ?? { ...path, text: '', textAt: path.at }
+    if (path.text !== CUSTOMIZATION) {
+      if (isForContainerd(path.text, content.text)) found.problems.push(pathProblem(path, op?.text))
+    } else if (op?.text !== 'create' && !isAtLeast(version, '1.14.0-beta.0')) {
+      // Talos 1.14 takes the content whatever the operation says (v1alpha1_cri_bridge.go).
+      found.problems.push(operationProblem(op?.text ?? '', op?.at ?? path.at))
     } else if (taken === null) taken = content
     else found.problems.push(secondFile(path, taken.at))
   }
   return taken
+}
+
+/** Talos 1.14.1 refuses it (xyaml, CheckNullElements), 1.13 runs into a nil pointer. */
+function nullFile(source: SourcePosition): IntentProblem {
+  return {
+    code: 'TALOS_KEY_UNKNOWN',
+    registry: null,
+    message: 'an item of machine.files has no value: Talos cannot read the configuration',
+    remedy: [{ command: '# remove this -', why: 'or give it op, path, permissions and content' }],
+    source,
+  }
 }
 
 function isForContainerd(path: string, content: string): boolean {
@@ -125,14 +140,18 @@ function secondFile(path: YamlScalar, first: SourcePosition): IntentProblem {
   }
 }
 
-/** sequencer_tasks.go asks that the file exists for both, and on a fresh boot it does not. */
-function operationProblem(op: YamlScalar): IntentProblem {
+/** sequencer_tasks.go asks that the file exists for append and overwrite, and on a fresh boot it does not. */
+function operationProblem(op: string, source: SourcePosition): IntentProblem {
+  const message =
+    op === 'append' || op === 'overwrite'
+      ? `op: ${op} needs a file that is there already, and at boot ${CUSTOMIZATION} is not`
+      : `Talos writes ${CUSTOMIZATION} with op: create alone, and here ${op === '' ? 'is no op' : `stands ${op}`}`
   return {
     code: 'CONTAINERD_PART_PATH',
     registry: null,
-    message: `op: ${op.text} needs a file that is there already, and at boot ${CUSTOMIZATION} is not`,
+    message,
     remedy: [{ command: 'op: create', why: 'the file is made anew at each boot' }],
-    source: op.at,
+    source,
   }
 }
 

@@ -1,11 +1,19 @@
 import { PullpathError } from '../errors.ts'
-import { type IntentFile, readYamlDocuments, type YamlMap, type YamlNode } from '../format/yaml-documents.ts'
+import {
+  type IntentFile,
+  readYamlDocuments,
+  type YamlList,
+  type YamlMap,
+  type YamlNode,
+} from '../format/yaml-documents.ts'
 import type { SourcePosition } from '../source-position.ts'
 import { isAtLeast, type Version } from '../version.ts'
 import type { IntentNote } from './intent.ts'
 import { applyJsonPatch, isJsonPatch, readJsonPatch } from './json-patch.ts'
+import { scalarText } from './talos-fields.ts'
+import { foreignFile, noteOfEmptyFile } from './talos-foreign-file.ts'
 import { LEGACY_BYTES, mergeNodes } from './talos-merge.ts'
-import { applyDelete, takeDeletes } from './talos-patch-delete.ts'
+import { applyDelete, type PatchDelete, placeOfDelete, takeDeletes } from './talos-patch-delete.ts'
 
 /** A Talos document of a kind of its own, as against the legacy one with `machine` and `cluster`. */
 export interface TalosDocument {
@@ -47,33 +55,18 @@ export const PULL_KINDS = [
  * refuses, and PP_INTENT_UNKNOWN for a file in which nothing is Talos'.
  */
 export function mergeTalosFiles(files: readonly IntentFile[], version: Version): MergedTalosFiles {
-  const merged = new Merging(version)
-  for (const file of files) {
-    const roots = readYamlDocuments(file).map((document) => document.root)
-    if (roots.length === 0) {
-      merged.notes.push(noteOfEmptyFile(file))
-      continue
-    }
-    const seen = new Set<string>()
-    const before = new Set(merged.documents.keys())
-    const foreign: YamlNode[] = []
-    for (const root of roots) {
-      if (isJsonPatch(root)) merged.patch(root)
-      else if (isLegacy(root)) merged.mergeLegacy(root, seen)
-      else if (isTalosDocument(root)) merged.mergeDocument(root, seen, before)
-      else foreign.push(root)
-    }
-    if (foreign.length === roots.length) throw unknownFile(file, foreign)
-  }
-  const { legacy, pieces, notes } = merged
-  return { legacy, documents: [...merged.documents.values()], pieces, notes }
+  const merging = new Merging(version)
+  for (const file of files) merging.mergeFile(file)
+  return merging.result()
 }
 
 class Merging {
-  legacy: YamlMap | null = null
-  readonly documents = new Map<string, TalosDocument>()
-  readonly pieces: TalosDocuments[] = []
-  readonly notes: IntentNote[] = []
+  #legacy: YamlMap | null = null
+  readonly #documents = new Map<string, TalosDocument>()
+  readonly #pieces: TalosDocuments[] = []
+  readonly #notes: IntentNote[] = []
+  /** Whether Talos has not decoded yet what JSON patches made: it does so before the next merge, and at the end. */
+  #isPatched = false
   /** Talos 1.14 merges the documents of a patch one by one (configpatcher/strategic.go, configloader WithNoValidation). */
   readonly #mergesWithinFile: boolean
 
@@ -81,48 +74,98 @@ class Merging {
     this.#mergesWithinFile = isAtLeast(version, '1.14.0-beta.0')
   }
 
-  mergeLegacy(root: YamlMap, seen: Set<string>): void {
-    if (root.entries.has('$patch')) {
-      throw new PullpathError('PP_INTENT_INVALID', 'Talos refuses to delete the machine configuration itself', {
-        position: root.entries.get('$patch')?.keyAt ?? root.at,
-        advice: 'put $patch: delete under the key that shall go',
-      })
-    }
-    const { rest, deletes } = takeDeletes(root)
-    for (const statement of deletes) if (this.legacy !== null) this.legacy = applyDelete(this.legacy, statement)
-    if (rest === null) return
-    this.#refuseSecond('machine configuration', root.at, seen)
-    this.pieces.push({ legacy: rest, documents: [] })
-    this.#setLegacy(mergeNodes(this.legacy ?? undefined, rest, LEGACY_BYTES))
-  }
-
-  /** `before`: the documents that were there before this file: before 1.14 it can delete only these. */
-  mergeDocument(root: YamlMap, seen: Set<string>, before: Set<string>): void {
-    const [apiVersion, kind, name] = [
-      scalarText(root, 'apiVersion'),
-      scalarText(root, 'kind'),
-      scalarText(root, 'name'),
-    ]
-    const id = [apiVersion, kind, name].join('/')
-    const { rest, deletes } = takeDeletes(root)
-    if (rest === null) {
-      if (before.delete(id) || this.#mergesWithinFile) this.documents.delete(id)
+  mergeFile(file: IntentFile): void {
+    const roots = readYamlDocuments(file).map((document) => document.root)
+    if (roots.length === 0) {
+      this.#notes.push(noteOfEmptyFile(file))
       return
     }
-    this.#refuseSecond(`${kind}${name === '' ? '' : ` ${name}`}`, root.at, seen)
-    const known = this.documents.get(id)
-    let left = known?.root
-    for (const statement of deletes) if (left !== undefined) left = applyDelete(left, statement)
-    const merged = mergeNodes(left, rest)
-    const at = known?.at ?? root.entries.get('name')?.value.at ?? root.at
-    this.pieces.push({ legacy: null, documents: [{ apiVersion, kind, name, at, root: rest }] })
-    if (merged.kind === 'map') this.documents.set(id, { apiVersion, kind, name, at, root: merged })
+    const patch = roots.find(isJsonPatch)
+    if (patch !== undefined) {
+      if (roots.length > 1) throw patchBesideDocuments(patch)
+      this.#patch(patch)
+      return
+    }
+    const [legacy, documents] = [roots.filter(isLegacy), roots.filter(isTalosDocument)]
+    if (legacy.length + documents.length === 0) throw foreignFile(file, roots)
+    this.#decode()
+    this.#mergeLegacy(legacy)
+    this.#mergeDocuments(documents)
   }
 
-  patch(list: YamlNode & { kind: 'list' }): void {
+  result(): MergedTalosFiles {
+    this.#decode()
+    const [legacy, pieces, notes] = [this.#legacy, this.#pieces, this.#notes]
+    return { legacy, documents: [...this.#documents.values()], pieces, notes }
+  }
+
+  /** Carries out the deletes of all these documents before it merges the first of them (container.go, Documents). */
+  #mergeLegacy(roots: readonly YamlMap[]): void {
+    const taken = roots.map((root) => {
+      if (root.entries.has('$patch')) throw wholeLegacyDeleted(root)
+      return takeDeletes(root)
+    })
+    for (const statement of taken.flatMap((it) => it.deletes)) {
+      const left = this.#legacy === null ? null : applyDelete(this.#legacy, statement)
+      if (lacksPullPart(this.#legacy, left, statement))
+        this.#noteMissing(nameOfDeleted(statement), 'delete', statement.at)
+      this.#legacy = left
+    }
+    const seen = new Set<string>()
+    for (const { rest } of taken) {
+      if (rest === null) continue
+      this.#refuseSecond('machine configuration', rest.at, seen)
+      this.#pieces.push({ legacy: rest, documents: [] })
+      const merged = mergeNodes(this.#legacy ?? undefined, rest, LEGACY_BYTES)
+      if (merged.kind === 'map') this.#legacy = merged
+    }
+  }
+
+  #mergeDocuments(roots: readonly YamlMap[]): void {
+    const seen = new Set<string>()
+    // Before 1.14 a file can delete only what was there before it.
+    const before = new Set(this.#documents.keys())
+    for (const root of roots) {
+      const [apiVersion, kind, name] = [
+        scalarText(root, 'apiVersion'),
+        scalarText(root, 'kind'),
+        scalarText(root, 'name'),
+      ]
+      const id = [apiVersion, kind, name].join('/')
+      const title = `${kind}${name === '' ? '' : ` ${name}`}`
+      const { rest, deletes } = takeDeletes(root)
+      const [first] = deletes
+      if (first !== undefined && apiVersion === '') throw deleteWithoutVersion(kind, root, first)
+      const known = this.#documents.get(id)
+      // Talos 1.14 passes over what deletes from a document that is not there; older ones break off.
+      if (first !== undefined && known === undefined && isPullKind(kind) && !this.#mergesWithinFile) {
+        this.#noteMissing(`the ${title}`, 'delete', first.at)
+      }
+      if (rest === null) {
+        if (before.delete(id) || this.#mergesWithinFile) this.#documents.delete(id)
+        continue
+      }
+      this.#refuseSecond(title, root.at, seen)
+      let left = known?.root
+      for (const statement of deletes) {
+        if (left === undefined) break
+        const without = applyDelete(left, statement)
+        if (statement.item !== null && without === left && isPullKind(kind)) {
+          this.#noteMissing(`${statement.item.value} in the ${title}`, 'delete', statement.at)
+        }
+        left = without
+      }
+      const merged = mergeNodes(left, rest)
+      const at = known?.at ?? root.entries.get('name')?.value.at ?? root.at
+      this.#pieces.push({ legacy: null, documents: [{ apiVersion, kind, name, at, root: rest }] })
+      if (merged.kind === 'map') this.#documents.set(id, { apiVersion, kind, name, at, root: merged })
+    }
+  }
+
+  #patch(list: YamlList): void {
     // configpatcher/json6902.go counts the documents first.
-    if (this.documents.size > 0) {
-      this.notes.push({
+    if (this.#documents.size > 0) {
+      this.#notes.push({
         code: 'PARTIAL_PATCH',
         message:
           'Talos refuses a JSON patch once the machine configuration has several documents; ' +
@@ -130,23 +173,24 @@ class Merging {
         source: list.at,
       })
     }
-    const start = this.legacy ?? { kind: 'map', at: list.at, entries: new Map() }
+    const start = this.#legacy ?? { kind: 'map', at: list.at, entries: new Map() }
     const { root, assumed } = applyJsonPatch(start, readJsonPatch(list))
     for (const { operation, missing } of assumed) {
       const { op, node } = operation
-      const takes = op === 'add' || op === 'replace' ? '' : '; it is passed over here'
-      this.notes.push({
-        code: 'PARTIAL_PATCH',
-        message: `no file before has ${missing}: Talos refuses this ${op} if the whole configuration has none${takes}`,
-        source: node.at,
-      })
+      this.#noteMissing(missing, op, node.at)
     }
-    this.#setLegacy(root)
-    if (this.legacy !== null) this.pieces.push({ legacy: this.legacy, documents: [] })
+    this.#legacy = root
+    this.#isPatched = true
   }
 
-  #setLegacy(root: YamlNode): void {
-    if (root.kind === 'map') this.legacy = root
+  #decode(): void {
+    if (this.#isPatched) this.#pieces.push({ legacy: this.#legacy, documents: [] })
+    this.#isPatched = false
+  }
+
+  #noteMissing(what: string, operation: string, source: SourcePosition): void {
+    const message = `no file before has ${what}: Talos refuses this ${operation} if the whole configuration has none`
+    this.#notes.push({ code: 'PARTIAL_PATCH', message, source })
   }
 
   #refuseSecond(what: string, position: SourcePosition, seen: Set<string>): void {
@@ -168,58 +212,64 @@ function isLegacy(root: YamlNode): root is YamlMap {
 function isTalosDocument(root: YamlNode): root is YamlMap {
   if (root.kind !== 'map') return false
   const kind = scalarText(root, 'kind')
-  const isPullKind = PULL_KINDS.some((name) => name === kind) && !root.entries.has('metadata')
-  return isPullKind || (kind !== '' && scalarText(root, 'apiVersion') === 'v1alpha1')
+  return (
+    (isPullKind(kind) && !root.entries.has('metadata')) ||
+    (kind !== '' && scalarText(root, 'apiVersion') === 'v1alpha1')
+  )
 }
 
-/** The text of a scalar under this key; empty where there is none. */
-function scalarText(map: YamlMap, key: string): string {
-  const value = map.entries.get(key)?.value
-  return value?.kind === 'scalar' ? value.text : ''
+function isPullKind(kind: string): boolean {
+  return PULL_KINDS.some((name) => name === kind)
 }
 
-function describeForeign(root: YamlNode): string {
-  if (root.kind === 'list') return 'a list that is no JSON patch'
-  if (root.kind === 'scalar') return 'a single value'
-  const kind = scalarText(root, 'kind')
-  if (kind !== '') return `${kind} (${scalarText(root, 'apiVersion') || 'without apiVersion'})`
-  return `a document with the keys ${[...root.entries.keys()].slice(0, 5).join(', ')}`
+/**
+ * Whether Talos finds nothing to delete in what pulls depend on: an entry of a map or an item of a list. The fields of
+ * a structure may be empty (selector.go, deleteForPath).
+ */
+function lacksPullPart(before: YamlMap | null, after: YamlMap | null, { path, item }: PatchDelete): boolean {
+  const [top, area, , entry] = path
+  if (top !== 'machine' || before !== after) return false
+  if (item !== null) return area === 'files'
+  return (
+    area === 'registries' &&
+    entry !== undefined &&
+    !holds(before, path.length > 5 ? path.slice(0, 5) : path.slice(0, 4))
+  )
 }
 
-function unknownFile(file: IntentFile, foreign: readonly YamlNode[]): PullpathError {
-  const [first] = foreign
-  const position = first?.at ?? { file: file.path, line: 1, column: 1 }
-  const found = [...new Set(foreign.map(describeForeign))].slice(0, 5).join('; ')
-  const known = foreign.map(adviceFor).find((it) => it !== null)
-  const advice =
-    known ?? 'a machine configuration or a patch of it starts with machine:, a newer document with apiVersion and kind'
-  return new PullpathError('PP_INTENT_UNKNOWN', `nothing in this file is Talos configuration: it holds ${found}`, {
-    position,
-    advice,
+function holds(root: YamlNode | null, path: readonly string[]): boolean {
+  let node = root ?? undefined
+  for (const step of path) node = node?.kind === 'map' ? node.entries.get(step)?.value : undefined
+  return node !== undefined
+}
+
+function nameOfDeleted({ path, item }: PatchDelete): string {
+  const where = path.join('.')
+  return item === null ? where : `an item of ${where} with ${item.key}: ${item.value}`
+}
+
+/** configpatcher/load.go reads the first document of such a file and drops the others without a word. */
+function patchBesideDocuments({ at }: YamlList): PullpathError {
+  return new PullpathError(
+    'PP_INTENT_INVALID',
+    'beside this JSON patch stands another document: Talos takes only one',
+    {
+      position: at,
+      advice: 'put the JSON patch into a file of its own',
+    },
+  )
+}
+
+function wholeLegacyDeleted(root: YamlMap): PullpathError {
+  return new PullpathError('PP_INTENT_INVALID', 'Talos refuses to delete the machine configuration itself', {
+    position: placeOfDelete(root),
+    advice: 'put $patch: delete under the key that shall go',
   })
 }
 
-/** What to do about a document that stands near Talos in a repository; null where nothing is known about it. */
-function adviceFor(root: YamlNode): string | null {
-  if (root.kind !== 'map') return null
-  const keys = root.entries
-  const kind = scalarText(root, 'kind')
-  if (keys.has('clusterName') && keys.has('nodes')) {
-    return "this is talhelper's own configuration: give its patch files, or the rendered clusterconfig/*.yaml"
-  }
-  if (keys.has('talosVersion')) return "this is talhelper's talenv.yaml: give its talosVersion as --talos-version"
-  if (kind === '' && ['registries', 'mirrors', 'files'].some((key) => keys.has(key))) {
-    return 'this is the inside of a machine configuration: put it below machine: (mirrors: below machine.registries:)'
-  }
-  if (['HelmRelease', 'OCIRepository', 'HelmRepository', 'DaemonSet'].includes(kind)) {
-    return "if this is Spegel's, give it as --spegel"
-  }
-  return null
-}
-
-/** A file that somebody commented out is no mistake; one of 0 bytes may be one that is being written. */
-function noteOfEmptyFile(file: IntentFile): IntentNote {
-  const source = { file: file.path, line: 1, column: 1 }
-  if (file.text.trim() === '') throw new PullpathError('PP_INTENT_UNKNOWN', 'this file is empty', { position: source })
-  return { code: 'DOCUMENT_IGNORED', message: 'this file holds comments only', source }
+function deleteWithoutVersion(kind: string, root: YamlMap, { at }: PatchDelete): PullpathError {
+  return new PullpathError('PP_INTENT_INVALID', `this ${kind} deletes without an apiVersion: Talos refuses it`, {
+    position: root.entries.get('kind')?.keyAt ?? at,
+    advice: 'write apiVersion: v1alpha1 above kind',
+  })
 }

@@ -2,6 +2,7 @@ import { PullpathError } from '../errors.ts'
 import type { YamlMap, YamlNode, YamlScalar } from '../format/yaml-documents.ts'
 import { nearestName } from '../nearest-name.ts'
 import type { SourcePosition } from '../source-position.ts'
+import { isAtLeast, type Version } from '../version.ts'
 import type { IntentProblem } from './intent.ts'
 
 /** What Go's YAML reader takes for a boolean where one is wanted: YAML 1.1 words, without quotes. */
@@ -40,6 +41,12 @@ export function booleanField(parent: YamlMap | null, key: string): boolean | nul
   if (value.kind === 'scalar' && value.plain && TRUE.test(value.text)) return true
   if (value.kind === 'scalar' && value.plain && FALSE.test(value.text)) return false
   throw wrongShape(value, key, 'true or false without quotes')
+}
+
+/** The text of a scalar under this key; empty where there is none. */
+export function scalarText(map: YamlMap, key: string): string {
+  const value = map.entries.get(key)?.value
+  return value?.kind === 'scalar' ? value.text : ''
 }
 
 /** Throws PP_INTENT_INVALID unless the item is a map. */
@@ -82,6 +89,14 @@ export function unknownKeys(map: YamlMap, known: readonly string[], where: strin
     })
   }
   return problems
+}
+
+/**
+ * The code of a null where a structure belongs, in a map or a list. Talos 1.14.1 refuses it while it decodes each file
+ * (xyaml, CheckNullElements); releases up to 1.14.0-rc.1 do so once the files are merged, if it is still there.
+ */
+export function codeOfNull<Later extends IntentProblem['code']>(version: Version, later: Later) {
+  return isAtLeast(version, '1.14.1') ? 'TALOS_KEY_UNKNOWN' : later
 }
 
 /** The placeholder of a template that nobody rendered: `${VAR}`, `{{ … }}`; null where there is none. */

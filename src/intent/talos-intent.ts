@@ -24,7 +24,7 @@ export function readTalosIntent(
   const documents = mergeTalosFiles(files, options.version)
   const refused = documents.pieces.flatMap((piece) => refusedKeys(piece, options))
   const declared = readMirrors(documents, options.version)
-  const security = readTls(documents)
+  const security = readTls(documents, options.version)
   const parts = readDaemonParts(documents, options.version)
   const problems = [
     ...declared.problems,
@@ -62,7 +62,7 @@ function refusedKeys(piece: TalosDocuments, options: { version: Version; version
     ...documentProblems(piece.documents, options.versionAssumed === true ? null : options.version),
     ...(registries === null ? [] : unknownKeys(registries, ['mirrors', 'config'], 'machine.registries', null)),
     ...readMirrors(piece, options.version).problems,
-    ...readTls(piece).problems,
+    ...readTls(piece, options.version).problems,
     ...readDaemonParts(piece, options.version).problems,
   ].filter((it) => it.code === 'TALOS_KEY_UNKNOWN')
 }

@@ -4,7 +4,16 @@ import { isAtLeast, type Version } from '../version.ts'
 import type { IntentNote, IntentProblem, TalosEndpoint, TalosMirror } from './intent.ts'
 import type { TalosDocument, TalosDocuments } from './talos-documents.ts'
 import { goUrlAsWritten, hideUser } from './talos-endpoint-url.ts'
-import { booleanField, listField, mapField, mapItem, textField, textItem, unknownKeys } from './talos-fields.ts'
+import {
+  booleanField,
+  codeOfNull,
+  listField,
+  mapField,
+  mapItem,
+  textField,
+  textItem,
+  unknownKeys,
+} from './talos-fields.ts'
 
 /** The mirrors that were declared, before anything is said about whether they can work. */
 export interface DeclaredMirrors {
@@ -22,7 +31,7 @@ export function readMirrors(documents: TalosDocuments, version: Version): Declar
   const legacy = mapField(mapField(mapField(documents.legacy, 'machine'), 'registries'), 'mirrors')
   for (const [registry, { keyAt, value }] of legacy?.entries ?? []) {
     const mirror = mapField(legacy, registry)
-    if (mirror === null) found.problems.push(nullMirror(registry, value.at))
+    if (mirror === null) found.problems.push(nullMirror(registry, value.at, version))
     else readLegacyMirror(found, registry, mirror, keyAt, version)
   }
   for (const document of documents.documents) {
@@ -99,9 +108,9 @@ export function shownRegistry(registry: string): string {
   return registry === '*' ? '_default' : registry
 }
 
-function nullMirror(registry: string, source: SourcePosition): IntentProblem {
+function nullMirror(registry: string, source: SourcePosition, version: Version): IntentProblem {
   return {
-    code: 'TALOS_ENDPOINT_INVALID',
+    code: codeOfNull(version, 'TALOS_ENDPOINT_INVALID'),
     registry: shownRegistry(registry),
     message: `machine.registries.mirrors[${registry}] has no value: Talos refuses the configuration`,
     remedy: [

@@ -1,5 +1,8 @@
 import { PullpathError } from '../errors.ts'
 import type { YamlEntry, YamlMap, YamlNode } from '../format/yaml-documents.ts'
+import type { SourcePosition } from '../source-position.ts'
+import { goUrlAsWritten } from './talos-endpoint-url.ts'
+import { scalarText } from './talos-fields.ts'
 
 /** What a `$patch: delete` takes away. */
 export interface PatchDelete {
@@ -7,25 +10,28 @@ export interface PatchDelete {
   path: readonly string[]
   /** null: the value at `path`; else the first item of the list at `path` whose `key` is `value`. */
   item: { key: string; value: string } | null
+  at: SourcePosition
 }
 
+/** Talos compares an item's strings and URLs alone (selector.go): these are those of endpoints and `machine.files`. */
+const SELECTING: ReadonlySet<string> = new Set(['url', 'path', 'op', 'content'])
+
 /**
- * Takes the `$patch: delete` statements out of a patch document: Talos carries them out before it merges the rest
- * (configloader/internal/decoder/delete.go), and drops what they leave empty. `rest` is null where nothing is left.
- * Throws PP_INTENT_INVALID for a statement inside a list's item, which Talos refuses.
+ * Takes the `$patch: delete` statements out of a patch document, and drops what they leave empty
+ * (configloader/internal/decoder/delete.go). `rest` is null where nothing is left.
+ * Throws PP_INTENT_INVALID for a statement inside a list's item, which Talos refuses, and for one below a key that
+ * starts with `[`, which Talos takes for an item.
  */
 export function takeDeletes(root: YamlMap): { rest: YamlMap | null; deletes: PatchDelete[] } {
   const deletes: PatchDelete[] = []
 
   function takeFromMap(map: YamlMap, path: readonly string[], insideItem: boolean): YamlMap | null {
     if (isDelete(map)) {
-      if (insideItem) {
-        throw new PullpathError('PP_INTENT_INVALID', 'Talos refuses $patch: delete below an item of a list', {
-          position: map.entries.get('$patch')?.keyAt ?? map.at,
-          advice: 'delete the whole item: its first key and value, and $patch: delete beside them',
-        })
-      }
-      deletes.push({ path, item: null })
+      const at = placeOfDelete(map)
+      if (insideItem) throw insideItemError(at)
+      const bracket = path.find((step) => step.startsWith('['))
+      if (bracket !== undefined) throw bracketError(bracket, at)
+      deletes.push({ path, item: null, at })
       return null
     }
     const entries = new Map<string, YamlEntry>()
@@ -42,7 +48,7 @@ export function takeDeletes(root: YamlMap): { rest: YamlMap | null; deletes: Pat
     const items: YamlNode[] = []
     for (const item of node.items) {
       const selector = item.kind === 'map' && isDelete(item) ? firstScalar(item) : null
-      if (selector !== null) deletes.push({ path, item: selector })
+      if (selector !== null && item.kind === 'map') deletes.push({ path, item: selector, at: placeOfDelete(item) })
       else {
         const value = takeFrom(item, path, true)
         if (value !== null) items.push(value)
@@ -54,29 +60,34 @@ export function takeDeletes(root: YamlMap): { rest: YamlMap | null; deletes: Pat
   return { rest: takeFromMap(root, [], false), deletes }
 }
 
-/** Carries out one statement. What is not there stays away: the base configuration may not have been given. */
+/** Carries out one statement on a document. The same document comes back where nothing is there to delete. */
 export function applyDelete(root: YamlMap, statement: PatchDelete): YamlMap {
   const [name, ...below] = statement.path
   const entry = name === undefined ? undefined : root.entries.get(name)
   if (name === undefined || entry === undefined) return root
   const entries = new Map(root.entries)
+  const { value } = entry
   if (below.length > 0) {
-    if (entry.value.kind === 'map') {
-      entries.set(name, { ...entry, value: applyDelete(entry.value, { ...statement, path: below }) })
-    }
+    const left = value.kind === 'map' ? applyDelete(value, { ...statement, path: below }) : value
+    if (left === value) return root
+    entries.set(name, { ...entry, value: left })
   } else if (statement.item === null) entries.delete(name)
-  else if (entry.value.kind === 'list') {
-    const { key, value } = statement.item
-    const index = entry.value.items.findIndex((item) => textOfKey(item, key) === value)
-    const items = entry.value.items.filter((_, position) => position !== index)
-    entries.set(name, { ...entry, value: { ...entry.value, items } })
+  else {
+    const { item } = statement
+    const index = value.kind === 'list' ? value.items.findIndex((it) => isSelected(it, item)) : -1
+    if (value.kind !== 'list' || index === -1) return root
+    entries.set(name, { ...entry, value: { ...value, items: value.items.toSpliced(index, 1) } })
   }
   return { ...root, entries }
 }
 
+/** Where `$patch: delete` stands in this map. */
+export function placeOfDelete(map: YamlMap): SourcePosition {
+  return map.entries.get('$patch')?.keyAt ?? map.at
+}
+
 function isDelete(map: YamlMap): boolean {
-  const patch = map.entries.get('$patch')?.value
-  return patch?.kind === 'scalar' && patch.text === 'delete'
+  return scalarText(map, '$patch') === 'delete'
 }
 
 function firstScalar(map: YamlMap): { key: string; value: string } | null {
@@ -86,7 +97,23 @@ function firstScalar(map: YamlMap): { key: string; value: string } | null {
   return null
 }
 
-function textOfKey(item: YamlNode, key: string): string | null {
-  const value = item.kind === 'map' ? item.entries.get(key)?.value : undefined
-  return value?.kind === 'scalar' ? value.text : null
+function isSelected(item: YamlNode, { key, value }: { key: string; value: string }): boolean {
+  if (item.kind !== 'map' || !SELECTING.has(key)) return false
+  const text = scalarText(item, key)
+  return (key === 'url' ? goUrlAsWritten(text) : text) === value
+}
+
+function insideItemError(position: SourcePosition): PullpathError {
+  return new PullpathError('PP_INTENT_INVALID', 'Talos refuses $patch: delete below an item of a list', {
+    position,
+    advice: 'delete the whole item: its first key and value, and $patch: delete beside them',
+  })
+}
+
+function bracketError(step: string, position: SourcePosition): PullpathError {
+  return new PullpathError(
+    'PP_INTENT_INVALID',
+    `Talos takes ${step} for an item of a list and refuses $patch: delete there`,
+    { position, advice: 'delete the map that holds it and declare the rest anew, or remove it by a JSON patch' },
+  )
 }

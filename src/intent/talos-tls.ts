@@ -1,8 +1,10 @@
 import { PullpathError } from '../errors.ts'
 import type { YamlMap, YamlScalar } from '../format/yaml-documents.ts'
+import type { SourcePosition } from '../source-position.ts'
+import type { Version } from '../version.ts'
 import type { IntentProblem, TalosTls } from './intent.ts'
 import type { TalosDocument, TalosDocuments } from './talos-documents.ts'
-import { booleanField, mapField, textField, unknownKeys } from './talos-fields.ts'
+import { booleanField, codeOfNull, mapField, textField, unknownKeys } from './talos-fields.ts'
 import { shownRegistry } from './talos-mirrors.ts'
 
 /** TLS settings and the names of hosts that have credentials. */
@@ -18,51 +20,55 @@ const AUTH_KEYS = ['username', 'password', 'auth', 'identityToken']
  * Reads `machine.registries.config` and the RegistryTLSConfig and RegistryAuthConfig documents, which replace a host of
  * the legacy map. Private keys and credentials are never looked at. Throws PP_INTENT_INVALID for shapes Talos refuses.
  */
-export function readTls(documents: TalosDocuments): DeclaredTls {
-  const tls = new Map<string, TalosTls>()
-  const authHosts = new Set<string>()
-  const problems: IntentProblem[] = []
+export function readTls(documents: TalosDocuments, version: Version): DeclaredTls {
+  const found: DeclaredTls = { tls: new Map(), authHosts: [], problems: [] }
   const legacy = mapField(mapField(mapField(documents.legacy, 'machine'), 'registries'), 'config')
   for (const [host, { keyAt, value }] of legacy?.entries ?? []) {
     const config = mapField(legacy, host)
-    const registry = shownRegistry(host)
-    if (config === null) {
-      problems.push({
-        code: 'TALOS_TLS_UNREACHED',
-        registry,
-        message: `machine.registries.config[${host}] has no value: Talos refuses the configuration`,
-        remedy: [{ command: `${JSON.stringify(host)}: {}`, why: 'or remove the key' }],
-        source: value.at,
-      })
-      continue
-    }
-    problems.push(...unknownKeys(config, ['tls', 'auth'], `machine.registries.config[${host}]`, registry))
-    const auth = mapField(config, 'auth')
-    if (auth !== null) {
-      problems.push(...unknownKeys(auth, AUTH_KEYS, 'auth', registry))
-      authHosts.add(host)
-    }
-    const settings = mapField(config, 'tls')
-    if (settings === null) continue
-    problems.push(...unknownKeys(settings, ['ca', 'clientIdentity', 'insecureSkipVerify'], 'tls', registry))
-    const identity = clientIdentity(settings, ['crt', 'key'], registry, problems)
-    tls.set(host, {
-      host,
-      // The legacy form holds PEM as base64, the newer documents hold it as text.
-      ca: fromBase64(textField(settings, 'ca')),
-      clientCertificate: fromBase64(textField(identity, 'crt')),
-      insecureSkipVerify: booleanField(settings, 'insecureSkipVerify') ?? false,
-      source: keyAt,
-    })
+    if (config === null) found.problems.push(nullHost(host, value.at, version))
+    else readLegacyHost(found, host, config, keyAt)
   }
   for (const document of documents.documents) {
-    if (document.kind === 'RegistryTLSConfig') tls.set(document.name, readTlsDocument(document, problems))
+    if (document.kind === 'RegistryTLSConfig') found.tls.set(document.name, readTlsDocument(document, found.problems))
     if (document.kind !== 'RegistryAuthConfig') continue
     const known = ['apiVersion', 'kind', 'name', ...AUTH_KEYS]
-    problems.push(...unknownKeys(document.root, known, document.kind, shownRegistry(document.name)))
-    authHosts.add(document.name)
+    found.problems.push(...unknownKeys(document.root, known, document.kind, shownRegistry(document.name)))
+    found.authHosts.push(document.name)
   }
-  return { tls, authHosts: [...authHosts], problems }
+  return { ...found, authHosts: [...new Set(found.authHosts)] }
+}
+
+function readLegacyHost(found: DeclaredTls, host: string, config: YamlMap, source: SourcePosition): void {
+  const { problems } = found
+  const registry = shownRegistry(host)
+  problems.push(...unknownKeys(config, ['tls', 'auth'], `machine.registries.config[${host}]`, registry))
+  const auth = mapField(config, 'auth')
+  if (auth !== null) {
+    problems.push(...unknownKeys(auth, AUTH_KEYS, 'auth', registry))
+    found.authHosts.push(host)
+  }
+  const settings = mapField(config, 'tls')
+  if (settings === null) return
+  problems.push(...unknownKeys(settings, ['ca', 'clientIdentity', 'insecureSkipVerify'], 'tls', registry))
+  const identity = clientIdentity(settings, ['crt', 'key'], registry, problems)
+  found.tls.set(host, {
+    host,
+    // The legacy form holds PEM as base64, the newer documents hold it as text.
+    ca: fromBase64(textField(settings, 'ca')),
+    clientCertificate: fromBase64(textField(identity, 'crt')),
+    insecureSkipVerify: booleanField(settings, 'insecureSkipVerify') ?? false,
+    source,
+  })
+}
+
+function nullHost(host: string, source: SourcePosition, version: Version): IntentProblem {
+  return {
+    code: codeOfNull(version, 'TALOS_TLS_UNREACHED'),
+    registry: shownRegistry(host),
+    message: `machine.registries.config[${host}] has no value: Talos refuses the configuration`,
+    remedy: [{ command: `${JSON.stringify(host)}: {}`, why: 'or remove the key' }],
+    source,
+  }
 }
 
 function readTlsDocument({ name, root, at, kind }: TalosDocument, problems: IntentProblem[]): TalosTls {
