@@ -336,7 +336,7 @@ t.test(
     t.notOk(own.some(({ alert }) => alert === 'PullpathAgentAbsent'))
     t.ok(own.some(({ alert }) => alert === 'PullpathAbsent'))
     for (const { alert, labels, for: time } of own) {
-      t.equal(labels?.team, 'platform', alert)
+      t.equal(labels?.team, 'platform', `${alert} has the label`)
       t.match(labels?.severity, /^(critical|warning|info)$/, `${alert} keeps its severity`)
       if (alert === 'PullpathMirrorDrift') t.equal(time, '30m')
       if (alert === 'PullpathEvaluationFailed') t.equal(time, '1m')
