@@ -23,9 +23,8 @@ export class AgentMetrics {
   #inputs: ReadonlySet<InputReport['input']> = new Set()
 
   constructor(version: string) {
-    const { nodeVersion, startedAt } = { nodeVersion: process.version, startedAt: Date.now() / 1000 - process.uptime() }
-    gauge(CATALOGUE.buildInfo, this.#registry).set({ version, node_version: nodeVersion }, 1)
-    gauge(CATALOGUE.startTime, this.#registry).set(startedAt)
+    gauge(CATALOGUE.buildInfo, this.#registry).set({ version, node_version: process.version }, 1)
+    gauge(CATALOGUE.startTime, this.#registry).set(Date.now() / 1000 - process.uptime())
     // So that increase() sees the very first one.
     for (const trigger of TRIGGERS) this.#evaluations.inc({ trigger }, 0)
   }

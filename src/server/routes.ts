@@ -30,6 +30,18 @@ const image = { type: 'string', minLength: 1, maxLength: 1024 } as const
 
 /** Puts the routes of an agent on a server. */
 export function addRoutes(app: FastifyInstance, state: AgentState): void {
+  addPage(app, state)
+  addHealth(app, state)
+  addReport(app, state)
+  addRegistries(app, state)
+  app.get('/metrics', { schema: { summary: ROUTES['/metrics'], produces: [PLAIN] } }, async (_request, reply) => {
+    const { contentType, body } = await state.metrics()
+    return reply.type(contentType).send(body)
+  })
+  app.get('/openapi.json', { schema: { summary: ROUTES['/openapi.json'] } }, () => app.swagger())
+}
+
+function addPage(app: FastifyInstance, state: AgentState): void {
   app.get('/', { schema: { summary: ROUTES['/'], produces: [PLAIN, 'text/html'] } }, (request, reply) => {
     const report = reportOf(state)
     reply.header('vary', 'accept')
@@ -37,12 +49,9 @@ export function addRoutes(app: FastifyInstance, state: AgentState): void {
       return reply.type(PLAIN).send(renderReportText(report, { colour: false, width: TEXT_WIDTH }))
     return sendPage(reply, report)
   })
+}
 
-  app.get('/metrics', { schema: { summary: ROUTES['/metrics'], produces: [PLAIN] } }, async (_request, reply) => {
-    const { contentType, body } = await state.metrics()
-    return reply.type(contentType).send(body)
-  })
-
+function addHealth(app: FastifyInstance, state: AgentState): void {
   for (const path of ['/livez', '/healthz'] as const) {
     app.get(path, { schema: { summary: ROUTES[path], produces: [PLAIN] } }, (_request, reply) => {
       return reply.type(PLAIN).send('ok\n')
@@ -66,7 +75,9 @@ export function addRoutes(app: FastifyInstance, state: AgentState): void {
       return reply.send(readiness(report, state.stopping()))
     },
   )
+}
 
+function addReport(app: FastifyInstance, state: AgentState): void {
   app.get(
     '/api/v1/report',
     { schema: { summary: ROUTES['/api/v1/report'], response: { 200: { $ref: 'NodeReport#' }, ...notReady } } },
@@ -97,6 +108,20 @@ export function addRoutes(app: FastifyInstance, state: AgentState): void {
     },
   )
 
+  app.get<{ Querystring: { image: string } }>(
+    '/api/v1/explain',
+    {
+      schema: {
+        summary: ROUTES['/api/v1/explain'],
+        querystring: { type: 'object', required: ['image'], additionalProperties: false, properties: { image } },
+        response: { 200: { $ref: 'Explanation#' }, 400: { $ref: 'Error#' }, ...notReady },
+      },
+    },
+    (request) => state.explain(request.query.image),
+  )
+}
+
+function addRegistries(app: FastifyInstance, state: AgentState): void {
   app.get(
     '/api/v1/registries',
     {
@@ -126,20 +151,6 @@ export function addRoutes(app: FastifyInstance, state: AgentState): void {
       })
     },
   )
-
-  app.get<{ Querystring: { image: string } }>(
-    '/api/v1/explain',
-    {
-      schema: {
-        summary: ROUTES['/api/v1/explain'],
-        querystring: { type: 'object', required: ['image'], additionalProperties: false, properties: { image } },
-        response: { 200: { $ref: 'Explanation#' }, 400: { $ref: 'Error#' }, ...notReady },
-      },
-    },
-    (request) => state.explain(request.query.image),
-  )
-
-  app.get('/openapi.json', { schema: { summary: ROUTES['/openapi.json'] } }, () => app.swagger())
 }
 
 function namesOf(registries: readonly RegistryReport[]): string {
