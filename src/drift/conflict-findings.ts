@@ -43,7 +43,7 @@ const BREAKS_FILE: ReadonlySet<string> = new Set(['TALOS_ENDPOINT_DUPLICATE', 'T
 /** The registry itself was declared over http, and the path asks it over https only. */
 export function losesPlainHttp(lost: readonly RatedEndpoint[], asked: readonly RatedEndpoint[]): boolean {
   const isPlain = (it: RatedEndpoint) => it.role === 'origin' && it.url.startsWith('http://')
-  return lost.some(isPlain) && !asked.some(isPlain)
+  return lost.some(isPlain) && !asked.some(isPlain) && asked.some((it) => it.role === 'origin')
 }
 
 function draft(

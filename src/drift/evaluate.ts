@@ -9,7 +9,7 @@ import { driftOf } from './drift-findings.ts'
 import { isEffective } from './effective.ts'
 import type { DaemonFacts, NodeFacts, ObservedTree } from './facts.ts'
 import { type FindingDraft, makeFinding, withDistinctIds } from './finding.ts'
-import { layersDeclaredDiscarded, nodeFindings } from './node-findings.ts'
+import { configPathMismatch, layersDeclaredDiscarded, nodeFindings } from './node-findings.ts'
 import { type ExpectedState, expectedState } from './node-paths.ts'
 import type { RatedPath } from './path-comparison.ts'
 import { pathReport } from './path-report.ts'
@@ -37,6 +37,8 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
   const isVisible = observed.hosts.kind === 'directory'
   const isTrusted = isVisible && !node.inputs.some((it) => !it.up && DECISIVE.has(it.input))
   const context = { state, imageCache: node.imageCache, attribution }
+  // A daemon that reads elsewhere explains what is wrong with every registry: one finding, not one for each.
+  const readsElsewhere = configPathMismatch(intent, daemon, node) !== null
   const drifts: FindingDraft[] = []
   const unseen: Evidence[] = []
   const registries: Omit<RegistryReport, 'findings'>[] = []
@@ -45,10 +47,10 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
     const { registry } = declared
     const path = rememberedPath(registry, daemon, observed.view, intent, node.ip)
     const isSeen = isVisible && path.error?.code !== 'NOT_SEEN'
-    if (isVisible && !isSeen) unseen.push(unseenEvidence(path, daemon))
+    if (isVisible && !isSeen && !readsElsewhere) unseen.push(unseenEvidence(path, daemon))
     const found = isSeen ? driftOf(declared, path, context) : []
     const works = isEffective(declared, state.declaredPathOf(registry), path, intent.spegel, node.ip)
-    drifts.push(...found)
+    if (!readsElsewhere) drifts.push(...found)
     registries.push({
       registry,
       declaredBy: declaredBy(declared),

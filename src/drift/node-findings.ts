@@ -19,7 +19,7 @@ export function nodeFindings(
 }
 
 /** containerd must read the directory that Talos and Spegel write, and must be able to use the value as it stands. */
-function configPathMismatch(intent: Intent, daemon: DaemonFacts, node: NodeFacts): FindingDraft | null {
+export function configPathMismatch(intent: Intent, daemon: DaemonFacts, node: NodeFacts): FindingDraft | null {
   if (!daemon.configPathKnown) return null
   const roots = daemon.configPath.split(':').filter((it) => it !== '')
   const reads = roots.some((it) => it.replace(/\/+$/, '') === daemon.hostsDir.replace(/\/+$/, ''))
