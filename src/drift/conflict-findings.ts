@@ -40,10 +40,13 @@ export function conflictOf(declared: DeclaredRegistry, context: ConflictContext)
 
 const BREAKS_FILE: ReadonlySet<string> = new Set(['TALOS_ENDPOINT_DUPLICATE', 'TALOS_ENDPOINT_INVALID'])
 
-/** The registry itself was declared over http, and the path asks it over https only. */
+/** The registry itself was declared over http, and the path asks it over https only, or nobody beyond the peers. */
 export function losesPlainHttp(lost: readonly RatedEndpoint[], asked: readonly RatedEndpoint[]): boolean {
   const isPlain = (it: RatedEndpoint) => it.role === 'origin' && it.url.startsWith('http://')
-  return lost.some(isPlain) && !asked.some(isPlain) && asked.some((it) => it.role === 'origin')
+  const beyond = asked.filter((it) => it.role !== 'peer')
+  return (
+    lost.some(isPlain) && !asked.some(isPlain) && (beyond.length === 0 || beyond.some((it) => it.role === 'origin'))
+  )
 }
 
 function draft(
