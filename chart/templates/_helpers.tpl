@@ -40,16 +40,42 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
+{{- /* What `intent` gives of one writer, as `volumes: […]`: a directory for each source, so that a ConfigMap that is
+missing is a pattern that nothing matches, which the agent reports, and not a file fewer. */ -}}
+{{- define "pullpath.intent" -}}
+{{- $root := .root -}}
+{{- $writer := .writer -}}
+{{- $intent := get $root.Values.intent $writer -}}
+{{- $sources := list -}}
+{{- if $intent.files -}}
+{{- $sources = append $sources (dict "name" (printf "%s-%s-intent" (include "pullpath.fullname" $root) $writer)) -}}
+{{- end -}}
+{{- range $intent.configMaps -}}
+{{- $sources = append $sources (dict "name" . "optional" true) -}}
+{{- end -}}
+{{- $volumes := list -}}
+{{- range $index, $source := $sources -}}
+{{- $number := ternary "" (printf "-%d" $index) (eq $index 0) -}}
+{{- $place := dict "name" (printf "%s-intent%s" $writer $number) "path" (printf "/intent/%s%s" $writer $number) -}}
+{{- $volumes = append $volumes (merge $place (dict "source" $source)) -}}
+{{- end -}}
+{{- toYaml (dict "volumes" $volumes) -}}
+{{- end -}}
+
+{{- define "pullpath.intentPatterns" -}}
+{{- $patterns := list -}}
+{{- range (include "pullpath.intent" . | fromYaml).volumes -}}
+{{- $patterns = append $patterns (printf "%s/*.yaml" .path) -}}
+{{- end -}}
+{{- toYaml (dict "patterns" $patterns) -}}
+{{- end -}}
+
 {{- /* The agent's configuration: what follows from `intent`, and over it what `config` says. */ -}}
 {{- define "pullpath.config" -}}
-{{- $intent := .Values.intent -}}
-{{- $talos := dict "patches" list -}}
-{{- if or $intent.talos.files $intent.talos.configMaps -}}
-{{- $talos = dict "patches" (list "/intent/talos/*.yaml") -}}
-{{- end -}}
+{{- $talos := dict "patches" (include "pullpath.intentPatterns" (dict "root" . "writer" "talos") | fromYaml).patterns -}}
 {{- $spegel := dict "from" "none" -}}
-{{- if or $intent.spegel.files $intent.spegel.configMaps -}}
-{{- $spegel = dict "from" "values" "values" (list "/intent/spegel/*.yaml") -}}
+{{- with (include "pullpath.intentPatterns" (dict "root" . "writer" "spegel") | fromYaml).patterns -}}
+{{- $spegel = dict "from" "values" "values" . -}}
 {{- end -}}
 {{- toYaml (mergeOverwrite (dict "intent" (dict "talos" $talos "spegel" $spegel)) (deepCopy .Values.config)) -}}
 {{- end -}}
@@ -98,22 +124,20 @@ alone would not do: what is mounted below it on the node keeps its own flags, wh
 {{- end -}}
 {{- end -}}
 
-{{- $talos := dig "intent" "talos" dict $config -}}
-{{- if and (or .Values.intent.talos.files .Values.intent.talos.configMaps) (hasKey $talos "patches") -}}
-{{- if not (contains "\"/intent/talos/" (toJson $talos.patches)) -}}
-{{- fail "config.intent.talos.patches: what intent.talos gives is in /intent/talos, and would not be read" -}}
+{{- range $writer, $field := dict "talos" "patches" "spegel" "values" -}}
+{{- $chosen := dig "intent" $writer $field nil $config -}}
+{{- range (include "pullpath.intent" (dict "root" $ "writer" $writer) | fromYaml).volumes -}}
+{{- if and (not (kindIs "invalid" $chosen)) (not (contains (printf "\"%s/" .path) (toJson $chosen))) -}}
+{{- fail (printf "config.intent.%s.%s: what intent.%s gives of %s is in %s, and would not be read" $writer $field $writer .source.name .path) -}}
 {{- end -}}
 {{- end -}}
-{{- $spegel := dig "intent" "spegel" dict $config -}}
-{{- $from := dig "from" "" $spegel -}}
+{{- end -}}
+{{- $from := dig "intent" "spegel" "from" "" $config -}}
 {{- if or .Values.intent.spegel.files .Values.intent.spegel.configMaps -}}
 {{- if eq $from "none" -}}
 {{- fail "config.intent.spegel.from: none, and intent.spegel gives files; leave one out" -}}
 {{- end -}}
-{{- if and (hasKey $spegel "values") (not (contains "\"/intent/spegel/" (toJson $spegel.values))) -}}
-{{- fail "config.intent.spegel.values: what intent.spegel gives is in /intent/spegel, and would not be read" -}}
-{{- end -}}
-{{- else if and $from (ne $from "none") (not (hasKey $spegel "values")) -}}
+{{- else if and $from (ne $from "none") (not (dig "intent" "spegel" "values" nil $config)) -}}
 {{- fail (printf "config.intent.spegel.from: %s, and neither intent.spegel.files nor intent.spegel.configMaps is given; nothing else is read yet" $from) -}}
 {{- end -}}
 

@@ -10,6 +10,7 @@ import t from 'tap'
 import { parse, stringify } from 'yaml'
 import type { Config } from '../../src/config/config.ts'
 import { readConfig } from '../../src/config/read-config.ts'
+import { IntentFilesReader } from '../../src/watch/intent-files.ts'
 import { helmTemplate, type KubernetesObject, objectsOf } from './chart/rendered.ts'
 
 t.setTimeout(180_000)
@@ -179,10 +180,12 @@ for (const { name, text, objects } of combinations) {
       ['talos', config.intent.talos.patches],
       ['spegel', config.intent.spegel.from === 'none' ? [] : config.intent.spegel.values],
     ] as const) {
-      const volume = pod.volumes.find((it) => it.name === `${writer}-intent`)
-      t.equal(volume === undefined, patterns.length === 0, `${writer}: mounted where it is read`)
-      const mount = pod.mounts.find((it) => it.name === volume?.name)
-      for (const pattern of patterns) t.equal(posix.dirname(pattern), mount?.mountPath, pattern)
+      const places = pod.mounts.filter((it) => it.mountPath.startsWith(`/intent/${writer}`)).map((it) => it.mountPath)
+      t.same(
+        new Set(patterns.map((it) => posix.dirname(it))),
+        new Set(places),
+        `${writer}: all that is mounted is read`,
+      )
     }
   })
 
@@ -260,13 +263,38 @@ t.test('without the host network, only that and the resolver differ', async (t) 
   t.match(podIn(objects).spec, { hostNetwork: false, dnsPolicy: 'ClusterFirst' })
 })
 
-t.test('intent of inline files and of ConfigMaps is one directory each; what is missing is waited for', async (t) => {
-  const { objects } = combination('everything')
-  const sources = podIn(objects).volumes.find((it) => it.name === 'talos-intent')?.projected?.sources
+t.test('each source of intent is a directory of its own, so that one that is missing is seen', async (t) => {
+  const { volumes, mounts } = podIn(combination('intent-from-configmaps').objects)
+  const sources = mounts
+    .filter((it) => it.mountPath.startsWith('/intent'))
+    .map(({ name, mountPath }) => [mountPath, volumes.find((it) => it.name === name)?.projected?.sources])
   t.same(sources, [
-    { configMap: { name: 'mirrors-talos-intent' } },
-    { configMap: { name: 'talos-more', optional: true } },
+    ['/intent/talos', [{ configMap: { name: 'talos-patches', optional: true } }]],
+    ['/intent/talos-1', [{ configMap: { name: 'talos-patches.workers', optional: true } }]],
+    ['/intent/spegel', [{ configMap: { name: 'spegel-values', optional: true } }]],
   ])
+  const { talos, spegel } = configIn(combination('intent-from-configmaps').objects).intent
+  t.same(talos.patches, ['/intent/talos/*.yaml', '/intent/talos-1/*.yaml'])
+  t.match(spegel, { from: 'values', values: ['/intent/spegel/*.yaml'] })
+})
+
+t.test('a ConfigMap that is missing beside one that is there is an input that cannot be read', async (t) => {
+  const { patches } = configIn(combination('intent-from-configmaps').objects).intent.talos
+  const root = t.testdir({ intent: { talos: { 'mirrors.yaml': 'machine: {}\n' }, 'talos-1': {} } })
+  const reading = new IntentFilesReader(
+    patches.map((it) => root + it),
+    { relative: false },
+  ).read()
+  t.equal(reading.files.length, 1)
+  t.same(reading.failures, [`no file matches ${root}/intent/talos-1/*.yaml`])
+})
+
+t.test('inline files of intent are those of a ConfigMap that has to be there', async (t) => {
+  const { volumes } = podIn(combination('everything').objects)
+  t.same(
+    volumes.filter((it) => it.name.startsWith('talos')).map((it) => it.projected?.sources),
+    [[{ configMap: { name: 'mirrors-talos-intent' } }], [{ configMap: { name: 'talos-more', optional: true } }]],
+  )
   const files = { ...(combination('talos-inline-intent').values.intent as { talos: { files: object } }).talos.files }
   t.same(only(combination('talos-inline-intent').objects, 'ConfigMap', 'pullpath-talos-intent').data, files)
 })

@@ -1,5 +1,5 @@
 /** What of the chart is made from something else, and needs no Helm to be checked. `--snapshot` makes it anew. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import fc from 'fast-check'
 import t from 'tap'
@@ -123,4 +123,21 @@ t.test('of the configuration, what the agent takes the chart takes, and the othe
   }
   t.notOk(accepts({ ...values, config: { containerd: { hostDir: '/etc' } } }), 'an unknown key')
   t.notOk(accepts({ ...values, config: { htpp: {} } }), 'an unknown section')
+})
+
+t.test("README.md's values pass, and its links and those of docs/alerts.md lead to files", async (t) => {
+  const [, example = ''] = /```yaml\n# values\.yaml\n([\s\S]*?)```/.exec(read(README)) ?? []
+  const given = parse(example)
+  t.same(Object.keys(given), ['config', 'podMonitor', 'prometheusRule', 'grafanaDashboard'])
+  const values = parse(valuesText)
+  const merged = { ...values, config: given.config }
+  for (const key of ['podMonitor', 'prometheusRule', 'grafanaDashboard'])
+    merged[key] = { ...values[key], ...given[key] }
+  t.ok(accepts(merged), JSON.stringify(accepts.errors))
+  t.ok(agentTakes(given.config))
+  for (const page of [README, new URL('../docs/alerts.md', CHART)]) {
+    const links = [...read(page).matchAll(/\]\(([^)#]+)\)/g)].map(([, target = '']) => target)
+    t.not(links.length, 0)
+    for (const target of links) t.ok(existsSync(new URL(target, page)), target)
+  }
 })

@@ -14,6 +14,7 @@ export interface JsonSchema {
   minLength?: number
   minProperties?: number
   items?: JsonSchema
+  uniqueItems?: boolean
   required?: readonly string[]
   properties?: Record<string, JsonSchema>
   patternProperties?: Record<string, JsonSchema>
@@ -56,7 +57,7 @@ const files: JsonSchema = {
   patternProperties: { '^[-._a-zA-Z0-9]+\\.yaml$': filled },
   additionalProperties: false,
 }
-const halfOfIntent = closed({ files, configMaps: list(objectName) })
+const halfOfIntent = closed({ files, configMaps: { ...list(objectName), uniqueItems: true } })
 
 const monitor = closed({
   enabled: toggle,
