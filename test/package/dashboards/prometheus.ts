@@ -32,14 +32,14 @@ export interface Prometheus {
 }
 
 /**
- * Starts `prometheus` from the PATH on a free port; resolves when it is ready.
+ * Starts `program` from the PATH on a free port; resolves when it is ready.
  * Rejects with what it wrote if it ends instead, and with ENOENT where there is none.
  */
-export async function startPrometheus(directory: string, config: string): Promise<Prometheus> {
+export async function startPrometheus(directory: string, config: string, program = 'prometheus'): Promise<Prometheus> {
   const configFile = join(directory, 'prometheus.yaml')
   writeFileSync(configFile, config)
   const child = spawn(
-    'prometheus',
+    program,
     [
       `--config.file=${configFile}`,
       `--storage.tsdb.path=${join(directory, 'prometheus')}`,
