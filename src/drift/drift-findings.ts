@@ -30,6 +30,7 @@ export function driftOf(declared: DeclaredRegistry, observed: RatedPath, context
   const isSame =
     difference.missing.length + difference.unexpected.length + difference.changed.length === 0 && !difference.reordered
   if (isSame && brokenAlike) return []
+  if (context.state.isSpegelRefused && brokenAlike && isEarlierSpegel(wanted, asked)) return []
 
   const report = (reason: Reason, summary: string, parts: Partial<FindingDraft> = {}): FindingDraft => ({
     kind: 'drift',
@@ -192,6 +193,12 @@ function lostEndpoints(wanted: readonly RatedEndpoint[], asked: readonly RatedEn
   return wanted.filter(
     (it) => it.role !== 'peer' && it.declaredIn !== 'default' && !asked.some((found) => isInForce(it, found)),
   )
+}
+
+/** What an earlier Spegel wrote: all that is declared is in force, and nobody but peers and the registry is asked beside. */
+function isEarlierSpegel(wanted: readonly RatedEndpoint[], asked: readonly RatedEndpoint[]): boolean {
+  const added = comparePaths(wanted, asked).unexpected
+  return lostEndpoints(wanted, asked).length === 0 && added.every((it) => it.role === 'peer' || it.role === 'origin')
 }
 
 function hasSameEndpoints(one: readonly RatedEndpoint[], other: readonly RatedEndpoint[]): boolean {

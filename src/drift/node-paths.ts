@@ -15,6 +15,8 @@ export interface ExpectedState {
   writers: ReadonlyMap<string, Writer>
   /** Why a writer could not finish, in words. */
   failures: readonly string[]
+  /** Spegel refuses what is declared, so that what an earlier one wrote stays. */
+  isSpegelRefused: boolean
   /** The path that the expected tree gives. */
   pathOf(registry: string): RatedPath
   /** The path that Talos' own tree gives, before Spegel. */
@@ -57,6 +59,7 @@ function computeExpectedState(intent: Intent, daemon: DaemonFacts, node: NodeFac
     tree: expected.tree,
     writers: expected.writers,
     failures: expected.failures,
+    isSpegelRefused: expected.isSpegelRefused,
     pathOf: paths(expected.tree),
     talosPathOf: paths(expected.talosTree),
     declaredPathOf: paths(meant ?? expected.talosTree),

@@ -14,6 +14,8 @@ export interface ExpectedTree {
   writers: ReadonlyMap<string, Writer>
   /** Why a writer stops or writes elsewhere; one sentence each. */
   failures: string[]
+  /** Spegel's init container refuses its arguments, or writes elsewhere: what an earlier one wrote stays. */
+  isSpegelRefused: boolean
 }
 
 /**
@@ -27,8 +29,10 @@ export function expectedTree(
   const failures: string[] = []
   const talos = intent.talos === null ? { tree: directoryNode(), failure: null } : writeTalosTree(intent.talos, node)
   if (talos.failure !== null) failures.push(`Talos writes no mirror at all: ${talos.failure}`)
+  const failuresOfTalos = failures.length
   const tree = runSpegel(talos.tree, intent, node, failures)
-  return { tree, talosTree: talos.tree, writers: writersOf(tree, talos.tree), failures }
+  const isSpegelRefused = failures.length > failuresOfTalos && tree === talos.tree
+  return { tree, talosTree: talos.tree, writers: writersOf(tree, talos.tree), failures, isSpegelRefused }
 }
 
 function runSpegel(
