@@ -20,10 +20,11 @@ export interface AgentPod {
 export async function startAgentPod(
   containerd: Containerd,
   chart: RenderedChart,
-  node: KubeletNode,
+  node: KubeletNode & { configMaps: readonly ConfigMap[] },
 ): Promise<AgentPod> {
   const { cri } = containerd
-  const pod = kubeletPod(chart.the<DaemonSet>('DaemonSet'), chart.all<ConfigMap>('ConfigMap'), node)
+  const configMaps = [...chart.all<ConfigMap>('ConfigMap'), ...node.configMaps]
+  const pod = kubeletPod(chart.the<DaemonSet>('DaemonSet'), configMaps, node)
   await cri.pull(pod.image)
   const start = performance.now()
   const { podId, container } = await cri.runPod(pod.sandbox, pod.container)

@@ -1,21 +1,17 @@
 /** A node of the cluster that `examples/` describes: its files in Git, and its hosts tree as both writers leave it. */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parse } from 'yaml'
 import { expectedTree } from '../../../src/hosts/expected-tree.ts'
 import type { DirectoryNode } from '../../../src/hosts/tree.ts'
 import { readIntent } from '../../../src/intent/read-intent.ts'
 import { HOSTS_DIR } from '../../fixtures/intents.ts'
 import { writeTree } from '../../fixtures/node-directory.ts'
 import { NODE_IP } from '../../fixtures/node-states.ts'
+import type { ConfigMap } from './chart.ts'
 
 const EXAMPLES = join(import.meta.dirname, '..', '..', '..', 'examples')
-const IN_GIT = {
-  talos: ['talos/registry-mirrors.yaml'],
-  spegel: ['spegel/helmrelease.yaml', 'spegel/ocirepository.yaml'],
-}
-
-/** File name to text, as the chart's values have it. */
-type Files = Record<string, string>
+const textOf = (path: string) => readFileSync(join(EXAMPLES, path), 'utf8')
 
 export interface ExampleNode {
   name: string
@@ -23,8 +19,11 @@ export interface ExampleNode {
   /** What is `/` on the node. */
   root: string
   hostsDir: string
-  /** The chart's `intent`, with the example files as they stand in Git. */
-  intent: { talos: { files: Files }; spegel: { files: Files } }
+  /** What the HelmRelease gives to the chart. */
+  // biome-ignore lint/suspicious/noExplicitAny: as free as a values file.
+  values: Record<string, any>
+  /** What Kustomize generates of the files in Git, and `values` name. */
+  configMaps: ConfigMap[]
   /** After a change of any mirror Talos writes its own files and removes all others. */
   talosRewrites(): void
   /** Spegel's init container moves that away and writes its own. */
@@ -33,9 +32,8 @@ export interface ExampleNode {
 
 /** The node as it is after boot: Talos wrote, then Spegel. */
 export function exampleNode(root: string): ExampleNode {
-  const talos = textsOf(IN_GIT.talos)
-  const spegel = textsOf(IN_GIT.spegel)
-  const given = { talosFiles: listOf(talos), spegelFiles: listOf(spegel), talosVersion: null, spegelVersion: null }
+  const [talos, spegel] = [generated('talos'), generated('spegel')]
+  const given = { talosFiles: filesOf(talos), spegelFiles: filesOf(spegel), talosVersion: null, spegelVersion: null }
   const intent = readIntent(given)
   const { tree, talosTree } = expectedTree(intent, { ip: NODE_IP, hostsDir: HOSTS_DIR, imageCache: false })
   const hostsDir = join(root, HOSTS_DIR)
@@ -47,20 +45,32 @@ export function exampleNode(root: string): ExampleNode {
     writeTree(hostsDir, to)
   }
   replaceBy(tree)
+  writeDaemonConfig(join(root, 'etc', 'cri'))
   return {
     name: 'k8s-1',
     ip: NODE_IP,
     root,
     hostsDir,
-    intent: { talos: { files: talos }, spegel: { files: spegel } },
+    values: parse(textOf('flux/app/helmrelease.yaml')).spec.values,
+    configMaps: [talos, spegel],
     talosRewrites: () => replaceBy(talosTree),
     spegelRewrites: () => replaceBy(tree),
   }
 }
 
-function textsOf(paths: readonly string[]): Files {
-  const read = (path: string) => readFileSync(join(EXAMPLES, path), 'utf8')
-  return Object.fromEntries(paths.map((path) => [path.split('/').at(-1) ?? '', read(path)]))
+/** The only ConfigMap of a `kustomization.yaml`. */
+function generated(directory: string): ConfigMap {
+  const [{ name, files }] = parse(textOf(`${directory}/kustomization.yaml`)).configMapGenerator
+  const data = Object.fromEntries(files.map((file: string) => [file, textOf(`${directory}/${file}`)]))
+  return { kind: 'ConfigMap', metadata: { name }, data }
 }
 
-const listOf = (files: Files) => Object.entries(files).map(([path, text]) => ({ path, text }))
+const filesOf = ({ data }: ConfigMap) => Object.entries(data).map(([path, text]) => ({ path, text }))
+
+/** What containerd is configured by, with the part that the example patch adds. */
+function writeDaemonConfig(cri: string): void {
+  const [{ content }] = parse(textOf('talos/keep-layers.yaml')).machine.files
+  const registry = `[plugins."io.containerd.cri.v1.images".registry]\n  config_path = "${HOSTS_DIR}"\n`
+  writeFileSync(join(cri, 'containerd.toml'), 'version = 3\nimports = ["/etc/cri/conf.d/cri.toml"]\n')
+  writeFileSync(join(cri, 'conf.d', 'cri.toml'), `${content}  use_local_image_pull = true\n${registry}`)
+}

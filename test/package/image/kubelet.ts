@@ -3,8 +3,9 @@
  * kuberuntime_container_linux.go and security_context.go). It knows the fields that the chart renders and refuses any
  * other, so that nothing that the chart comes to ask is left out here unseen.
  */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeMountedConfigMap } from '../examples/mounted-config-map.ts'
 import type { ConfigMap, DaemonSet } from './chart.ts'
 
 /** The node that the pod is for. */
@@ -188,17 +189,6 @@ function volumeOf(volume: Volume, node: KubeletNode, configMaps: readonly Config
     return found.data
   })
   const path = join(node.directory, 'volumes', name)
-  writeVolume(path, Object.assign({}, ...files))
+  writeMountedConfigMap(path, Object.assign({}, ...files))
   return path
-}
-
-/** By way of two symbolic links, as pkg/volume/util/atomic_writer.go does, so that all files change at once. */
-function writeVolume(directory: string, files: Readonly<Record<string, string>>): void {
-  const version = '..2026_11_25_04_00_00.1'
-  mkdirSync(join(directory, version), { recursive: true })
-  symlinkSync(version, join(directory, '..data'))
-  for (const [name, text] of Object.entries(files)) {
-    writeFileSync(join(directory, version, name), text)
-    symlinkSync(join('..data', name), join(directory, name))
-  }
 }
