@@ -156,7 +156,7 @@ function operationProblem(op: string, source: SourcePosition): IntentProblem {
 }
 
 function readPart(found: FoundParts, name: string, content: YamlScalar, version: Version): DaemonPart {
-  const part = { name, content: withoutSecrets(content.text), source: content.textAt }
+  const part = { name, source: content.textAt }
   const placeholder = unrenderedPart(content.text)
   if (placeholder !== null) {
     const before = content.text.slice(0, content.text.indexOf(placeholder)).split('\n')
@@ -180,14 +180,6 @@ function readPart(found: FoundParts, name: string, content: YamlScalar, version:
   found.problems.push(...oldPluginProblems(document, name, content, version))
   return { ...part, discardUnpackedLayers: discardOf(document, version) }
 }
-
-/** The text with `***` for what a registry's auth table or headers may hold. */
-function withoutSecrets(toml: string): string {
-  return toml.replace(SECRET, (_, key: string) => `${key}'***'`)
-}
-
-const SECRET =
-  /(\b(?:password|auth|identity_?token|registry_?token|authorization)["']?[ \t]*=[ \t]*)(?:"""[\s\S]*?"""|'''[\s\S]*?'''|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|\[[^\]]*\]|[^\n,}]*)/gi
 
 function discardOf({ root }: TomlDocument, version: Version): boolean | null {
   const value = booleanAt(root, ['plugins', IMAGES_PLUGIN, 'discard_unpacked_layers'])

@@ -56,8 +56,7 @@ export interface TalosTls {
 export interface DaemonPart {
   /** `/etc/cri/conf.d/20-customization.part`, or `CRICustomizationConfig/<name>`. */
   name: string
-  content: string
-  /** Where the content's first line stands, so that a position inside it can be told. */
+  /** Where its first line stands. The text itself may hold credentials, so it is not kept. */
   source: SourcePosition | null
   /** What this part sets; null: it does not say. */
   discardUnpackedLayers: boolean | null

@@ -138,7 +138,7 @@ class Merging {
       if (first !== undefined && apiVersion === '') throw deleteWithoutVersion(kind, root, first)
       const known = this.#documents.get(id)
       // Talos 1.14 passes over what deletes from a document that is not there; older ones break off.
-      if (first !== undefined && known === undefined && isPullKind(kind) && !this.#mergesWithinFile) {
+      if (first !== undefined && !before.has(id) && isPullKind(kind) && !this.#mergesWithinFile) {
         this.#noteMissing(`the ${title}`, 'delete', first.at)
       }
       if (rest === null) {

@@ -1,4 +1,4 @@
-import type { IntentFile } from '../format/yaml-documents.ts'
+import type { IntentFile, YamlMap } from '../format/yaml-documents.ts'
 import { formatPosition } from '../source-position.ts'
 import type { Version } from '../version.ts'
 import { readDaemonParts } from './daemon-parts.ts'
@@ -56,15 +56,34 @@ export function readTalosIntent(
  * deletes it does not help. Throws PP_INTENT_INVALID for a wrong shape.
  */
 function refusedKeys(piece: TalosDocuments, options: { version: Version; versionAssumed?: boolean }): IntentProblem[] {
-  const registries = mapField(mapField(piece.legacy, 'machine'), 'registries')
+  const machine = mapField(piece.legacy, 'machine')
+  const registries = mapField(machine, 'registries')
   imageCacheOf(piece)
   return [
     ...documentProblems(piece.documents, options.versionAssumed === true ? null : options.version),
+    ...misplacedKeys(machine),
     ...(registries === null ? [] : unknownKeys(registries, ['mirrors', 'config'], 'machine.registries', null)),
     ...readMirrors(piece, options.version).problems,
     ...readTls(piece, options.version).problems,
     ...readDaemonParts(piece, options.version).problems,
   ].filter((it) => it.code === 'TALOS_KEY_UNKNOWN')
+}
+
+/** What stands below `machine` that Talos knows only below `machine.registries`, or by another name. */
+function misplacedKeys(machine: YamlMap | null): IntentProblem[] {
+  return Object.entries(RIGHT_PLACE).flatMap(([key, right]) => {
+    const source = machine?.entries.get(key)?.keyAt
+    if (source === undefined) return []
+    const message = `Talos knows no key "${key}" in machine and refuses the whole configuration that has it`
+    const remedy = [{ command: `machine: { registries: ${right} }`, why: 'mirrors, TLS and credentials stand there' }]
+    return [{ code: 'TALOS_KEY_UNKNOWN', registry: null, message, remedy, source }]
+  })
+}
+
+const RIGHT_PLACE: { readonly [key: string]: string } = {
+  mirrors: '{ mirrors: … }',
+  config: '{ config: … }',
+  registry: '{ mirrors: …, config: … }',
 }
 
 /** The piece that a JSON patch makes holds all that stood before it. */

@@ -88,8 +88,8 @@ function readTlsDocument({ name, root, at, kind }: TalosDocument, problems: Inte
   }
   return {
     host: name,
-    ca: textField(root, 'ca')?.text || null,
-    clientCertificate: textField(identity, 'cert')?.text || null,
+    ca: publicPart(textField(root, 'ca')?.text ?? ''),
+    clientCertificate: publicPart(textField(identity, 'cert')?.text ?? ''),
     insecureSkipVerify: booleanField(root, 'insecureSkipVerify') ?? false,
     source: at,
   }
@@ -115,5 +115,10 @@ function fromBase64(scalar: YamlScalar | null): string | null {
       advice: 'encode the PEM text with base64 -w0; only RegistryTLSConfig takes it as text',
     })
   }
-  return Buffer.from(text, 'base64').toString('utf8') || null
+  return publicPart(Buffer.from(text, 'base64').toString('utf8'))
+}
+
+/** The PEM text with `***` for a private key that somebody left beside the certificate; null where there is none. */
+function publicPart(pem: string): string | null {
+  return pem.replace(/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, '***') || null
 }

@@ -176,7 +176,7 @@ const cases: [name: string, intent: Intent, expected: string[]][] = [
     'layers are declared to be discarded',
     intentOf(
       talosIntent([harbor], {
-        daemonParts: [{ name: '20-customization.part', content: '', source: null, discardUnpackedLayers: true }],
+        daemonParts: [{ name: '20-customization.part', source: null, discardUnpackedLayers: true }],
       }),
       spegelIntent([`http://${HARBOR}`]),
     ),
@@ -215,8 +215,8 @@ const cases: [name: string, intent: Intent, expected: string[]][] = [
     intentOf(
       talosIntent([harbor], {
         daemonParts: [
-          { name: '20-customization.part', content: '', source: null, discardUnpackedLayers: true },
-          { name: '20-layers.part', content: '', source: null, discardUnpackedLayers: false },
+          { name: '20-customization.part', source: null, discardUnpackedLayers: true },
+          { name: '20-layers.part', source: null, discardUnpackedLayers: false },
         ],
       }),
       spegelIntent([`http://${HARBOR}`]),

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { PullpathError } from '../../src/errors.ts'
+import { mergeTalosFiles, type TalosDocuments } from '../../src/intent/talos-documents.ts'
+import { listField, mapField, scalarText } from '../../src/intent/talos-fields.ts'
 import { readTalosIntent } from '../../src/intent/talos-intent.ts'
 import { parseVersion } from '../../src/version.ts'
 
@@ -44,9 +46,15 @@ for (const it of cases) {
     t.strictSame(Object.fromEntries(mirrors), it.mirrors)
     t.strictSame(Object.fromEntries(tls), it.tls ?? {})
     t.strictSame([...intent.authHosts].sort(), it.auths ?? [])
-    t.equal(intent.daemonParts[0]?.content, it.part)
+    t.equal(customization(mergeTalosFiles(files, version)), it.part)
     t.notOk(problems.some((problem) => problem.code === 'TALOS_KEY_UNKNOWN'))
   })
+}
+
+function customization({ legacy }: TalosDocuments): string | undefined {
+  const files = listField(mapField(legacy, 'machine'), 'files') ?? []
+  const part = files.find((it) => it.kind === 'map' && scalarText(it, 'path').endsWith('20-customization.part'))
+  return part?.kind === 'map' ? scalarText(part, 'content') : undefined
 }
 
 function isRefused(read: () => ReturnType<typeof readTalosIntent>): boolean {
