@@ -4,7 +4,7 @@ import { EMPTY_TABLE, parseToml, type TomlEntry, type TomlTable, type TomlValue 
 import type { SourcePosition } from '../source-position.ts'
 import type { Behaviour } from './behaviour.ts'
 import { MigrationPanic, migrateFirstNames, migrateImages, migratePluginName } from './cri-plugin-migration.ts'
-import { fieldOf } from './toml-field.ts'
+import { BRACKET_IN_HEADER, fieldOf, headerWithBracket } from './toml-field.ts'
 
 /** The node's files as containerd sees them. */
 export interface ConfigFiles {
@@ -87,6 +87,8 @@ function readConfigFile(text: string, path: string, behaviour: Behaviour): Confi
   const parsed = parseToml(behaviour.dialect === 'go-toml-1' ? text.replace(/^\uFEFF/, '') : text, path)
   if (!parsed.ok) throw new RefusedConfig('invalid', parsed.error.message, parsed.error.position)
   const { root } = parsed.document
+  const bracket = behaviour.dialect === 'go-toml-1' ? headerWithBracket(parsed.document) : undefined
+  if (bracket !== undefined) throw new RefusedConfig('invalid', BRACKET_IN_HEADER, bracket.position)
   const version = fieldOf(root, 'version', behaviour.dialect)
   if (version !== undefined && version.kind !== 'integer') {
     throw new RefusedConfig('invalid', 'version must be a number', version.position)

@@ -2,6 +2,7 @@ import type { TomlDocument, TomlTable, TomlValue } from '../format/toml-document
 import type { SourcePosition } from '../source-position.ts'
 import type { Behaviour } from './behaviour.ts'
 import type { PathNote } from './pull-path.ts'
+import { BRACKET_IN_HEADER, headerWithBracket } from './toml-field.ts'
 
 /** The hosts of a hosts.toml in the order in which one release asks them. */
 export type HostOrder =
@@ -47,11 +48,8 @@ function orderOfHeaders(document: TomlDocument): HostOrder {
 
 /** containerd 1.x: hosts.go, getSortedHosts sorts the keys of the tree by the line where each was first made. */
 function orderOfLines(document: TomlDocument, behaviour: Behaviour): HostOrder {
-  // go-toml v1: lexer.go, lexInsideTableKey does not know quotes. An IPv6 address in a header ends the file there.
-  const bracket = document.headers.find((it) => it.parts.some((part) => /[[\]]/.test(part)))
-  if (bracket !== undefined) {
-    return { kind: 'ignored', reason: "a table key cannot contain '[' or ']'", position: bracket.position }
-  }
+  const bracket = headerWithBracket(document)
+  if (bracket !== undefined) return { kind: 'ignored', reason: BRACKET_IN_HEADER, position: bracket.position }
   const tree = document.root.entries.get('host')?.value
   if (tree?.kind !== 'table') {
     if (!behaviour.refusesFileWithoutHosts) return { kind: 'order', hosts: [], notes: [] }

@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { parseGoDuration } from '../format/go-duration.ts'
 import { parseGoUrl } from '../format/go-url.ts'
 import { portOf } from '../format/host-port.ts'
 import { type FileView, viewOf } from '../hosts/file-view.ts'
@@ -8,7 +9,16 @@ import { certificateFiles, checkCertificates } from './certificates.ts'
 import { chooseDirectory, unreadable } from './directory-choice.ts'
 import { type HostConfig, readHostsFile } from './hosts-file.ts'
 import { isLocalhost, legacyEndpoints } from './legacy-mirrors.ts'
-import type { Capability, DaemonProfile, DeclaredIn, Endpoint, PathError, PathNote, PullPath } from './pull-path.ts'
+import type {
+  Capability,
+  DaemonProfile,
+  DeclaredIn,
+  Endpoint,
+  PathError,
+  PathNote,
+  PullPath,
+  SkippedEndpoint,
+} from './pull-path.ts'
 
 /**
  * The ordered endpoints that this containerd asks for a registry, with the files as `view` shows them.
@@ -19,7 +29,8 @@ export function pullPathOf(registry: string, daemon: DaemonProfile, view: FileVi
   if (daemon.configPath === '') return legacyPath(registry, daemon)
   const choice = chooseDirectory(registry, daemon, view)
   const notes = [...choice.notes]
-  const base = { registry, directory: choice.kind === 'none' ? null : choice.path, file: null, fileUsed: false }
+  const directory = choice.kind === 'none' ? null : choice.path
+  const base = { registry, directory, file: null, fileUsed: false, skipped: [] }
   if (choice.kind === 'error') return { ...base, endpoints: [], notes, error: choice.error }
   if (choice.kind === 'none') return withHosts(base, [DEFAULT_HOST], { behaviour, view, notes })
   const loaded = loadDirectory(choice.node, choice.path, choice.hidesDefault, behaviour)
@@ -30,8 +41,8 @@ export function pullPathOf(registry: string, daemon: DaemonProfile, view: FileVi
 }
 
 /** Whether a HEAD for this kind of reference is sent to an endpoint: a digest needs no `resolve`. */
-export function askedToResolve(endpoint: Endpoint, byDigest: boolean): boolean {
-  return endpoint.capabilities.includes('pull') && (byDigest || endpoint.capabilities.includes('resolve'))
+export function askedToResolve({ capabilities }: Pick<Endpoint, 'capabilities'>, byDigest: boolean): boolean {
+  return capabilities.includes('pull') && (byDigest || capabilities.includes('resolve'))
 }
 
 const DEFAULT_HOST: HostConfig = {
@@ -46,10 +57,11 @@ const DEFAULT_HOST: HostConfig = {
   overridePath: false,
   dialTimeout: null,
   headerNames: [],
+  headerFault: null,
   source: null,
 }
 
-type PathBase = Pick<PullPath, 'registry' | 'directory' | 'file' | 'fileUsed'>
+type PathBase = Omit<PullPath, 'endpoints' | 'notes' | 'error'>
 
 interface LoadedDirectory {
   file: string | null
@@ -135,6 +147,7 @@ interface PathContext {
 function withHosts(base: PathBase, hosts: readonly HostConfig[], context: PathContext): PullPath {
   const { notes, view, behaviour } = context
   const endpoints: Endpoint[] = []
+  const skipped: SkippedEndpoint[] = []
   for (const [index, config] of hosts.entries()) {
     const last = index === hosts.length - 1
     const isDefault = last && config.host === ''
@@ -149,9 +162,10 @@ function withHosts(base: PathBase, hosts: readonly HostConfig[], context: PathCo
       if (checked.error !== null) return { ...base, endpoints: [], notes, error: checked.error }
     }
     const endpoint = endpointOf(host, isDefault ? 'default' : last ? 'server' : 'hosts.toml', base.registry, context)
-    if (endpoint !== null) endpoints.push(endpoint)
+    if (endpoint === null) skipped.push({ before: endpoints.length, capabilities: host.capabilities })
+    else endpoints.push(endpoint)
   }
-  return finish(base, endpoints, notes)
+  return finish({ ...base, skipped }, endpoints, notes)
 }
 
 function finish(base: PathBase, endpoints: readonly Endpoint[], notes: PathNote[]): PullPath {
@@ -163,14 +177,19 @@ function finish(base: PathBase, endpoints: readonly Endpoint[], notes: PathNote[
     }
     urls.add(endpoint.url)
   }
-  return { ...base, endpoints, notes, error: capabilityError(endpoints) }
+  return { ...base, endpoints, notes, error: endpointsError(endpoints, base.skipped) }
 }
 
-function capabilityError(endpoints: readonly Endpoint[]): PathError | null {
-  if (!endpoints.some((it) => it.capabilities.includes('pull'))) {
+/** resolver.go, filterHosts: whether anything can be sent is found out later. */
+function endpointsError(endpoints: readonly Endpoint[], skipped: readonly SkippedEndpoint[]): PathError | null {
+  const pulling = [...endpoints, ...skipped].filter((it) => it.capabilities.includes('pull'))
+  if (pulling.length === 0) {
     return { code: 'NO_PULL_HOSTS', message: 'no pull hosts: no endpoint has the capability pull', source: null }
   }
-  if (!endpoints.some((it) => it.resolve)) {
+  if (endpoints.length === 0) {
+    return { code: 'ENDPOINT_INVALID', message: 'nothing can be sent to any of the endpoints', source: null }
+  }
+  if (!pulling.some((it) => it.capabilities.includes('resolve'))) {
     const message = 'no resolve hosts: no endpoint has the capabilities pull and resolve'
     return { code: 'NO_RESOLVE_HOSTS', message, source: null }
   }
@@ -233,8 +252,11 @@ function requestFault(host: HostConfig, url: string): string | null {
   if (host.scheme === '') return 'missing protocol scheme'
   if (host.scheme !== 'http' && host.scheme !== 'https') return `unsupported protocol scheme ${host.scheme}`
   if (host.host === '') return 'no Host in request URL'
+  // net, Dialer: a deadline that has passed.
+  if ((parseGoDuration(host.dialTimeout ?? '') ?? 0) < 0)
+    return `the dial_timeout of ${host.dialTimeout} is over at once`
   const parsed = parseGoUrl(url)
-  return typeof parsed === 'string' ? parsed : null
+  return typeof parsed === 'string' ? parsed : host.headerFault
 }
 
 function triesHttpsFirst(host: HostConfig, behaviour: Behaviour): boolean {
@@ -257,7 +279,7 @@ function isProxy(host: string, registry: string): boolean {
 
 /** Without config_path no hosts.toml is read: the deprecated mirrors decide, or the default upstream alone. */
 function legacyPath(registry: string, daemon: DaemonProfile): PullPath {
-  const base = { registry, directory: null, file: null, fileUsed: false }
+  const base = { registry, directory: null, file: null, fileUsed: false, skipped: [] }
   const hasMirrors = daemon.legacyMirrors.size > 0
   const note: PathNote = hasMirrors
     ? { code: 'LEGACY_MIRRORS', message: 'config_path is empty: the deprecated registry.mirrors decide', source: null }
@@ -268,11 +290,15 @@ function legacyPath(registry: string, daemon: DaemonProfile): PullPath {
   const { endpoints: legacy, error } = legacyEndpoints(registry, daemon.legacyMirrors)
   if (error !== null) return { ...base, endpoints: [], notes: context.notes, error }
   const capabilities: Capability[] = ['pull', 'resolve']
-  const endpoints = legacy.flatMap(({ appended, ...url }) => {
+  const endpoints: Endpoint[] = []
+  const skipped: SkippedEndpoint[] = []
+  for (const { appended, ...url } of legacy) {
     const host = { ...DEFAULT_HOST, ...url, declared: `${url.scheme}://${url.host}${url.path}`, capabilities }
-    return endpointOf(host, appended ? 'default' : 'mirrors', registry, context) ?? []
-  })
-  return finish(base, endpoints, context.notes)
+    const endpoint = endpointOf(host, appended ? 'default' : 'mirrors', registry, context)
+    if (endpoint === null) skipped.push({ before: endpoints.length, capabilities })
+    else endpoints.push(endpoint)
+  }
+  return finish({ ...base, skipped }, endpoints, context.notes)
 }
 
 /** No certificate is looked up on this way. */

@@ -81,7 +81,7 @@ export type PathErrorCode =
   | 'CERTIFICATE_UNUSABLE' // CA or client pair unreadable or invalid
   | 'NO_RESOLVE_HOSTS'
   | 'NO_PULL_HOSTS'
-  | 'ENDPOINT_INVALID' // a legacy mirror that is no URL
+  | 'ENDPOINT_INVALID' // a legacy mirror that is no URL, or no endpoint to which anything can be sent
   | 'HOST_PANIC' // 1.x: an entry under `host` that is no table
   | 'NOT_SEEN' // outside what Pullpath was given to read: the path is unknown, not broken
 
@@ -89,6 +89,13 @@ export interface PathError {
   code: PathErrorCode
   message: string
   source: SourcePosition | null
+}
+
+/** A declared endpoint that Go's client refuses to send to: its place in the order counts, it is never asked. */
+export interface SkippedEndpoint {
+  /** Position in `endpoints` of the one that is asked instead. */
+  before: number
+  capabilities: readonly Capability[]
 }
 
 /** The ordered endpoints that containerd asks for one registry. Repeats are kept, as containerd keeps them. */
@@ -101,6 +108,7 @@ export interface PullPath {
   /** Whether `file` decides the endpoints. */
   fileUsed: boolean
   endpoints: readonly Endpoint[]
+  skipped: readonly SkippedEndpoint[]
   notes: readonly PathNote[]
   error: PathError | null
 }

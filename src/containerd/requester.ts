@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { portOf } from '../format/host-port.ts'
+import { portOf, splitHostPort } from '../format/host-port.ts'
 import type { Behaviour } from './behaviour.ts'
 import type { Endpoint, PullPath } from './pull-path.ts'
 import type { ImageReference } from './reference.ts'
@@ -97,8 +97,8 @@ export class Requester {
   readonly #step: Step
   /** By credential store and host. */
   readonly #handlers = new Map<string, Handler>()
-  /** Endpoints that fell back to http. */
-  readonly #plain = new Set<number>()
+  /** By endpoint: the host that fell back to http. */
+  readonly #plain = new Map<number, string>()
 
   constructor(step: Step) {
     this.#step = step
@@ -146,18 +146,28 @@ export class Requester {
 
   /** One try, with the token that it needs and the redirects that it meets; `host` gave the answer. */
   #attempt(order: Order, method: 'HEAD' | 'GET'): { answer: Sent; host: string } {
-    const endpoint = this.#endpoint(order.index)
+    const { index, kind, object } = order
+    const endpoint = this.#endpoint(index)
+    const { path, reference, phase } = this.#step
+    let url = requestUrl(endpoint, path.registry, reference.repository, order)
     let { host } = endpoint
-    let answer = this.#authorized(order.index, host, () => this.#overTransport(order, method, endpoint))
-    for (let hops = 0; answer.kind === 'status' && isRedirect(answer); hops += 1) {
+    let inherits = carriesCredentials(endpoint)
+    for (let hops = 0; ; hops += 1) {
+      const hasHandler = this.#handlers.has(this.#storeOf(index, host))
+      const authorized = hasHandler || inherits
+      // resolver.go: CheckRedirect authorizes each request anew, for the host that it goes to.
+      const answer = this.#authorized(index, host, () =>
+        this.#exchange({ phase, method, url, endpoint: index, kind, object, authorized }),
+      )
+      if (answer.kind !== 'status' || !isRedirect(answer)) return { answer, host }
       // Go: the eleventh request is refused.
       if (hops === 9) return { answer: { kind: 'connection', transient: false }, host }
-      const url = answer.location ?? ''
-      host = /^[a-z]+:\/\/([^/]*)/.exec(url)?.[1] ?? host
-      // resolver.go: CheckRedirect authorizes each request anew, for the host that it goes to.
-      answer = this.#authorized(order.index, host, () => this.#exchange(this.#request(order, method, url, host)))
+      if (hops === 0) inherits = authorized
+      url = answer.location ?? ''
+      host = hostOf(url) ?? host
+      // net/http, makeHeadersCopier: the first request's credentials go along as long as the name stays, on any port.
+      inherits &&= isSameOrBelow(nameOf(host), nameOf(endpoint.host))
     }
-    return { answer, host }
   }
 
   #authorized(index: number, host: string, send: () => Sent): Sent {
@@ -168,22 +178,13 @@ export class Requester {
 
   /** authorizer.go, doBearerAuth: with credentials OAuth's POST, and a GET where that is not offered. */
   #fetchToken(index: number, handler: BearerHandler): 'valid' | 'failed' {
-    const { phase, requests, answers, reference, credentials } = this.#step
-    const ask = (method: 'POST' | 'GET', url: string): Answer => {
-      const request = {
-        phase,
-        method,
-        url,
-        endpoint: index,
-        kind: 'token',
-        object: '',
-        authorized: credentials,
-      } as const
-      requests.push(request)
-      return answers(request)
-    }
-    const scope = `scope=${encodeURIComponent(`repository:${reference.repository}:pull`)}`
-    const service = handler.service === '' ? '' : `&service=${encodeURIComponent(handler.service)}`
+    const { phase, reference, credentials, behaviour } = this.#step
+    const hasHeader = behaviour.headerSeparatesAuthorizer && carriesCredentials(this.#endpoint(index))
+    const authorized = credentials || hasHeader
+    const ask = (method: 'POST' | 'GET', url: string): Sent =>
+      this.#exchange({ phase, method, url, endpoint: index, kind: 'token', object: '', authorized })
+    const scope = `scope=${queryEscape(`repository:${reference.repository}:pull`)}`
+    const service = handler.service === '' ? '' : `&service=${queryEscape(handler.service)}`
     const url = `${handler.realm}?${scope}${service}`
     let answer = credentials ? ask('POST', handler.realm) : ask('GET', url)
     if (credentials && answer.kind === 'status' && OAUTH_MISSING.has(answer.status)) answer = ask('GET', url)
@@ -222,36 +223,29 @@ export class Requester {
     return `${own ? index : 'shared'} ${host}`
   }
 
-  #overTransport(order: Order, method: 'HEAD' | 'GET', endpoint: Endpoint): Sent {
-    const url = requestUrl(endpoint, this.#step.path.registry, this.#step.reference.repository, order)
-    const plainUrl = endpoint.httpsFirst ? url.replace(/^https:/, 'http:') : url
-    if (this.#plain.has(order.index)) return this.#exchange(this.#request(order, method, plainUrl))
-    const request = this.#request(order, method, url)
-    this.#step.requests.push(request)
-    const answer = this.#step.answers(request)
-    if (!endpoint.httpsFirst || !this.#fallsBack(answer, endpoint)) return sentOf(answer)
-    if (this.#step.behaviour.fallbackSticks) this.#plain.add(order.index)
-    return this.#exchange(this.#request(order, method, plainUrl))
+  /** resolver.go, httpFallback: of an endpoint that is tried over https first; it knows one host at a time. */
+  #exchange(request: SentRequest): Sent {
+    const host = hostOf(request.url) ?? ''
+    const plain = { ...request, url: request.url.replace(/^https:/, 'http:') }
+    if (this.#plain.get(request.endpoint) === host) return sentOf(this.#send(plain))
+    const answer = this.#send(request)
+    if (!this.#endpoint(request.endpoint).httpsFirst || !this.#fallsBack(answer, host)) return sentOf(answer)
+    if (this.#step.behaviour.fallbackSticks) this.#plain.set(request.endpoint, host)
+    return sentOf(this.#send(plain))
   }
 
-  #fallsBack(answer: Answer, endpoint: Endpoint): boolean {
+  #fallsBack(answer: Answer, host: string): boolean {
     const { fallbackSticks, fallbackOnPortError } = this.#step.behaviour
     if (answer.kind === 'tls') {
       return answer.failure === 'plain-http' || (answer.failure === 'handshake-timeout' && fallbackSticks)
     }
-    if (answer.kind !== 'failure' || !fallbackOnPortError || portOf(endpoint.host) !== '') return false
+    if (answer.kind !== 'failure' || !fallbackOnPortError || portOf(host) !== '') return false
     return answer.failure === 'refused' || answer.failure === 'timeout'
   }
 
-  #exchange(request: SentRequest): Sent {
+  #send(request: SentRequest): Answer {
     this.#step.requests.push(request)
-    return sentOf(this.#step.answers(request))
-  }
-
-  #request(order: Order, method: 'HEAD' | 'GET', url: string, host = this.#endpoint(order.index).host): SentRequest {
-    const { index, kind, object } = order
-    const authorized = this.#handlers.has(this.#storeOf(index, host))
-    return { phase: this.#step.phase, method, url, endpoint: index, kind, object, authorized }
+    return this.#step.answers(request)
   }
 
   #endpoint(index: number): Endpoint {
@@ -264,8 +258,34 @@ export class Requester {
 function requestUrl(endpoint: Endpoint, registry: string, repository: string, order: Order): string {
   const origin = /^[a-z]+:\/\/[^/]*/.exec(endpoint.url)?.[0] ?? ''
   const path = posix.join('/', endpoint.url.slice(origin.length), repository, order.kind, order.object)
-  // url.Values.Encode: a colon is escaped in the query.
-  return `${origin}${path}${endpoint.namespaceParam ? `?ns=${encodeURIComponent(registry)}` : ''}`
+  if (!endpoint.namespaceParam) return `${origin}${path}`
+  // resolver.go, addQuery: what follows a question mark, here from an escaped one in the endpoint's path, is lost.
+  return `${origin}${path.split('?', 1)[0]}?ns=${queryEscape(registry)}`
+}
+
+/** url.Values.Encode: colons are escaped, spaces are plus signs. */
+function queryEscape(text: string): string {
+  const escaped = encodeURIComponent(text).replaceAll('%20', '+')
+  return escaped.replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+}
+
+/** `host[:port]` of an absolute URL. */
+function hostOf(url: string): string | null {
+  return /^[a-z]+:\/\/([^/?#]*)/.exec(url)?.[1] ?? null
+}
+
+function nameOf(host: string): string {
+  return splitHostPort(host)?.host ?? host
+}
+
+/** net/http, isDomainOrSubdomain: addresses of IPv6 are nobody's sub-domain. */
+function isSameOrBelow(name: string, parent: string): boolean {
+  return name === parent || (!name.includes(':') && name.endsWith(`.${parent}`))
+}
+
+/** Whether a `header` of hosts.toml holds credentials, as Spegel's does with basic authentication. */
+function carriesCredentials({ headerNames }: Endpoint): boolean {
+  return headerNames.some((it) => it.toLowerCase() === 'authorization')
 }
 
 /** Go's client follows these where they say where to; any other 3xx is an answer. */

@@ -1,9 +1,9 @@
 import type { Version } from '../version.ts'
 import { type Behaviour, behaviourOf } from './behaviour.ts'
-import type { Endpoint, PullPath } from './pull-path.ts'
+import type { Capability, PullPath } from './pull-path.ts'
 import { askedToResolve } from './pull-path-of.ts'
 import type { ImageReference } from './reference.ts'
-import { type Answer, type Answers, type Image, Requester, type SentRequest } from './requester.ts'
+import { type Answer, type Answers, type Image, Requester, type Result, type SentRequest } from './requester.ts'
 
 /** How a pull ends. */
 export type Outcome =
@@ -46,18 +46,19 @@ export function simulate(
   }
   const client = (phase: SentRequest['phase']): Requester => new Requester({ ...step, phase })
   // Resolve and fetch each build their hosts anew: neither tokens nor the fallback to http carry over.
-  const resolved = resolve(client('resolve'), path.endpoints, reference, image, behaviour)
+  const places = placesOf(path)
+  const resolved = resolve(client('resolve'), places, reference, image, behaviour)
   if (resolved.kind !== 'resolved') return { requests, outcome: resolved }
   const fetcher = client('fetch')
   if (!resolved.isManifest) {
-    const outcome = fetchContent(fetcher, path.endpoints, 'blobs', resolved.digest)
+    const outcome = fetchContent(fetcher, places, 'blobs', resolved.digest)
     return { requests, outcome: outcome ?? { kind: 'error', cause: 'unknown-content' } }
   }
   const contents: [Kind, string][] = image.manifests.map((it) => ['manifests', it])
   contents.push(['blobs', image.config])
   for (const layer of image.layers) contents.push(['blobs', layer])
   for (const [kind, digest] of contents) {
-    const outcome = fetchContent(fetcher, path.endpoints, kind, digest)
+    const outcome = fetchContent(fetcher, places, kind, digest)
     if (outcome !== null) return { requests, outcome }
   }
   return { requests, outcome: { kind: 'pulled' } }
@@ -84,7 +85,7 @@ export function simulateMissingManifest(
     requests,
     credentials: false,
   })
-  fetchContent(client, path.endpoints, 'manifests', digest)
+  fetchContent(client, placesOf(path), 'manifests', digest)
   return requests
 }
 
@@ -96,22 +97,39 @@ function isFatal(path: PullPath, reference: ImageReference): boolean {
   return path.error !== null && !(path.error.code === 'NO_RESOLVE_HOSTS' && reference.digest !== null)
 }
 
+/** One place in the order of endpoints; `index`: position in the path's endpoints, null where nothing can be sent. */
+interface Place {
+  index: number | null
+  capabilities: readonly Capability[]
+}
+
+function placesOf({ endpoints, skipped }: PullPath): Place[] {
+  const skippedBefore = (index: number): Place[] =>
+    skipped.flatMap(({ before, capabilities }) => (before === index ? [{ index: null, capabilities }] : []))
+  const places = endpoints.flatMap(({ capabilities }, index) => [...skippedBefore(index), { index, capabilities }])
+  return [...places, ...skippedBefore(endpoints.length)]
+}
+
 /** resolver.go, Resolve. */
 function resolve(
   client: Requester,
-  all: readonly Endpoint[],
+  all: readonly Place[],
   reference: ImageReference,
   image: Image,
   behaviour: Behaviour,
 ): Resolved | Outcome {
   const byDigest = reference.digest !== null
-  const asked = [...all.entries()].filter(([, it]) => askedToResolve(it, byDigest))
+  const asked = all.filter((it) => askedToResolve(it, byDigest))
   const object = reference.digest ?? reference.tag ?? ''
   const errors = new ResolveErrors(behaviour)
   for (const kind of byDigest ? (['manifests', 'blobs'] as const) : (['manifests'] as const)) {
     if (kind === 'blobs' && behaviour.blobsOnlyAfterNotFound && errors.sawStatus) break
-    for (const [position, [index]] of asked.entries()) {
+    for (const [position, { index }] of asked.entries()) {
       const last = position === asked.length - 1
+      if (index === null) {
+        errors.add({ kind: 'error', cause: 'connection' }, 1)
+        continue
+      }
       const result = client.send({ index, method: 'HEAD', kind, object, last })
       if (result.kind !== 'answered') {
         errors.add({ kind: 'error', cause: result.kind }, 1)
@@ -151,11 +169,12 @@ function resolve(
 export const ERROR_BODY = '<digest of the error>'
 
 /** fetcher.go, Fetch: every endpoint, whatever its capabilities; the first success ends it. null: fetched. */
-function fetchContent(client: Requester, endpoints: readonly Endpoint[], kind: Kind, object: string): Outcome | null {
+function fetchContent(client: Requester, places: readonly Place[], kind: Kind, object: string): Outcome | null {
   let first: Outcome | null = null
-  for (const index of endpoints.keys()) {
-    const last = index === endpoints.length - 1
-    const result = client.send({ index, method: 'GET', kind, object, last })
+  for (const [position, { index }] of places.entries()) {
+    const last = position === places.length - 1
+    const result: Result =
+      index === null ? { kind: 'connection' } : client.send({ index, method: 'GET', kind, object, last })
     if (result.kind === 'answered' && result.status < 300) return null
     first ??=
       result.kind !== 'answered'

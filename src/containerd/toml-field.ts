@@ -1,4 +1,4 @@
-import type { TomlEntry, TomlTable, TomlValue } from '../format/toml-document.ts'
+import type { TomlDocument, TomlEntry, TomlHeader, TomlTable, TomlValue } from '../format/toml-document.ts'
 import type { Behaviour } from './behaviour.ts'
 
 /** Whether a key of a file sets a field: go-toml v2 ignores case, v1 knows the name as it is and in capitals. */
@@ -20,3 +20,10 @@ export function entriesOf(table: TomlTable, field: string, dialect: Behaviour['d
 export function fieldOf(table: TomlTable, field: string, dialect: Behaviour['dialect']): TomlValue | undefined {
   return entriesOf(table, field, dialect).at(-1)?.value
 }
+
+/** go-toml v1: lexer.go, lexInsideTableKey does not know quotes. An IPv6 address in a header ends the file there. */
+export function headerWithBracket(document: TomlDocument): TomlHeader | undefined {
+  return document.headers.find((it) => it.parts.some((part) => /[[\]]/.test(part)))
+}
+
+export const BRACKET_IN_HEADER = "a table key cannot contain '[' or ']'"
