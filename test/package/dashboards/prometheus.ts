@@ -55,7 +55,7 @@ export async function startPrometheus(directory: string, config: string, program
     const lines = createInterface({ input: child.stderr })
     lines.on('line', (line) => {
       said.push(line)
-      address ||= /msg="Listening on" address=(\S+)/.exec(line)?.[1] ?? ''
+      address ||= /msg="Listening on".* address=(\S+)/.exec(line)?.[1] ?? ''
       if (line.includes('Server is ready')) resolve(`http://${address}`)
     })
     lines.on('close', () => reject(new Error(`prometheus ended:\n${said.join('\n')}`)))
