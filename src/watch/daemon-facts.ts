@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import { behaviourOf } from '../containerd/behaviour.ts'
 import { type DaemonConfig, readDaemonConfig } from '../containerd/daemon-config.ts'
 import type { ConfigRefusal } from '../containerd/daemon-config-files.ts'
 import type { PullMode } from '../containerd/pull-path.ts'
@@ -28,13 +29,15 @@ export class DaemonReader {
   #files: HostFiles | null = null
   #reading: DaemonReading | null = null
 
-  /** Throws PP_VERSION_INVALID. */
+  /** Throws PP_VERSION_INVALID and PP_VERSION_UNSUPPORTED. */
   constructor(config: Config) {
     this.#config = config
     this.#version = requiredVersion(config.containerd.version ?? ASSUMED_CONTAINERD)
+    // Refused at once, not at every evaluation.
+    behaviourOf(this.#version)
   }
 
-  /** Throws PP_VERSION_UNSUPPORTED; everything else is told in the reading. */
+  /** Whatever is wrong with the files is told in the reading. */
   read(): { value: DaemonReading; directories: readonly string[] } {
     if (this.#reading === null || this.#files?.isCurrent() === false) this.#reading = this.#readNow()
     return { value: this.#reading, directories: this.#files?.directories ?? [] }

@@ -130,3 +130,14 @@ t.test('what containerd passes over is told', async (t) => {
   t.match(facts.notes, [/registry below the plugin .* is ignored/])
   t.same(facts.assumed, [], 'it was read, not assumed')
 })
+
+t.test(
+  'a release that is not supported is refused before anything is read, with a configuration file or without',
+  (t) => {
+    const declared = { node: { name: 'n', ip: '10.0.0.1' }, containerd: { version: '1.6.20' } }
+    const config = readConfig(JSON.stringify(declared), 'config.yaml', { env: {}, hostname: 'n' })
+    t.throws(() => new DaemonReader(config), { code: 'PP_VERSION_UNSUPPORTED' })
+    t.throws(() => reader('/nowhere', { version: '1.6.20' }), { code: 'PP_VERSION_UNSUPPORTED' })
+    t.end()
+  },
+)
