@@ -64,7 +64,7 @@ export function remediesFor(intent: Intent, node: NodeFacts): Remedies {
       recreateSpegelPod(),
     ],
     setSpegelValue: (path, value, why) =>
-      edit((values) => `(${values}.${path}) = ${value}`, `spegel.${path}: ${value}`, why),
+      edit((values) => `(${values}.${path}) = ${value}`, `set spegel.${path}: ${value}`, why),
     addMirroredRegistry: (url) =>
       edit(
         (values) => `(${values}.mirroredRegistries) += [${JSON.stringify(url)}]`,
