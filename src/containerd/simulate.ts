@@ -9,8 +9,15 @@ import { type Answer, type Answers, type Image, Requester, type Result, type Sen
 export type Outcome =
   | { kind: 'pulled' }
   | { kind: 'not-found' }
-  /** `path`: containerd fails before it asks anyone. `unknown-content`: what was served is no image. */
-  | { kind: 'error'; cause: 'path' | 'connection' | 'authorization' | 'status' | 'unknown-content'; status?: number }
+  /**
+   * `path`: containerd fails before it asks anyone. `unknown-content`: what was served is no image, which CRI calls not
+   * found. `wrong-size`: it is not as long as what was resolved.
+   */
+  | {
+      kind: 'error'
+      cause: 'path' | 'connection' | 'authorization' | 'status' | 'unknown-content' | 'wrong-size'
+      status?: number
+    }
 
 export interface Simulation {
   requests: readonly SentRequest[]
@@ -52,7 +59,8 @@ export function simulate(
   const fetcher = client('fetch')
   if (!resolved.isManifest) {
     const outcome = fetchContent(fetcher, places, 'blobs', resolved.digest)
-    return { requests, outcome: outcome ?? { kind: 'error', cause: 'unknown-content' } }
+    const cause = resolved.sizeOfError ? 'wrong-size' : 'unknown-content'
+    return { requests, outcome: outcome ?? { kind: 'error', cause } }
   }
   const contents: [Kind, string][] = image.manifests.map((it) => ['manifests', it])
   contents.push(['blobs', image.config])
@@ -90,7 +98,13 @@ export function simulateMissingManifest(
 }
 
 type Kind = 'manifests' | 'blobs'
-type Resolved = { kind: 'resolved'; digest: string; isManifest: boolean }
+interface Resolved {
+  kind: 'resolved'
+  digest: string
+  isManifest: boolean
+  /** Whether its size is that of an error's text. */
+  sizeOfError: boolean
+}
 
 /** A path without `resolve` hosts still serves references by digest. */
 function isFatal(path: PullPath, reference: ImageReference): boolean {
@@ -150,16 +164,17 @@ function resolve(
       if (status > 299) return { kind: 'error', cause: 'status', status }
       const digest = reference.digest ?? result.digest ?? image.manifests[0] ?? ''
       if ((byDigest || result.digest !== null) && result.lengthKnown) {
-        return { kind: 'resolved', digest, isManifest: kind === 'manifests' }
+        return { kind: 'resolved', digest, isManifest: kind === 'manifests', sizeOfError: false }
       }
       const replaced = client.send({ index, method: 'GET', kind, object, last: true })
       if (replaced.kind !== 'answered') return { kind: 'error', cause: replaced.kind }
-      if (replaced.status < 300) return { kind: 'resolved', digest, isManifest: kind === 'manifests' }
+      if (replaced.status < 300)
+        return { kind: 'resolved', digest, isManifest: kind === 'manifests', sizeOfError: false }
       if (behaviour.checksReplacementGet && replaced.status > 399) {
         return { kind: 'error', cause: 'status', status: replaced.status }
       }
       // Before 2.3 the error's own text is taken for the manifest: its digest is then asked for as a blob.
-      return { kind: 'resolved', digest: byDigest ? digest : ERROR_BODY, isManifest: false }
+      return { kind: 'resolved', digest: byDigest ? digest : ERROR_BODY, isManifest: false, sizeOfError: byDigest }
     }
   }
   return errors.outcome()

@@ -1,34 +1,43 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { posix } from 'node:path'
+import { type DaemonConfigReading, readDaemonConfig } from '../../src/containerd/daemon-config.ts'
 import type { Version } from '../../src/version.ts'
 
-/** How a daemon under test pulls: with what Talos writes, with the release's own default, or as 1.7 does. */
+/** How a daemon under test is configured to pull: with what Talos writes, or with the release's own default. */
 export type PullProfile = 'talos' | 'default'
 
-/** What of CRI's registry section a case may set. */
+/** What of CRI's registry section a case sets. */
 export interface RegistrySettings {
   /** As it is written; `$ROOTS` stands for the directory with the hosts trees. */
   configPath: string
   mirrors?: Readonly<Record<string, readonly string[]>>
 }
 
+export interface DaemonConfiguration {
+  /** Texts by absolute path; the first is the one that containerd is started with. */
+  files: ReadonlyMap<string, string>
+  /** What Pullpath reads from them. */
+  reading: DaemonConfigReading
+}
+
 const IMAGES_PLUGIN = { 2: 'io.containerd.grpc.v1.cri', 3: 'io.containerd.cri.v1.images' }
 
 /**
- * Writes containerd's configuration below `directory`, in the form that the release knows (version 2 for 1.x, 3 for
- * 2.x), split over `containerd.toml` and the imported `cri.toml` as on Talos. Returns the path of the first.
+ * containerd's configuration for a daemon with its files below `directory`, in the form that the release knows
+ * (version 2 for 1.x, 3 for 2.x), split over `containerd.toml` and the imported `cri.toml` as on Talos.
  */
-export function writeDaemonConfiguration(
+export function daemonConfiguration(
   directory: string,
   { version, profile, settings }: { version: Version; profile: PullProfile; settings: RegistrySettings },
-): string {
+): DaemonConfiguration {
   const form = version.major === 1 ? 2 : 3
   const plugin = `plugins.'${IMAGES_PLUGIN[form]}'`
-  mkdirSync(join(directory, 'conf.d'), { recursive: true })
-  const part = join(directory, 'conf.d', 'cri.toml')
-  writeFileSync(
-    join(directory, 'containerd.toml'),
-    `version = ${form}
+  const main = posix.join(directory, 'containerd.toml')
+  const part = posix.join(directory, 'conf.d', 'cri.toml')
+  const mirrors = Object.entries(settings.mirrors ?? {})
+  const files = new Map([
+    [
+      main,
+      `version = ${form}
 disabled_plugins = [
   "io.containerd.nri.v1.nri",
   "io.containerd.internal.v1.tracing",
@@ -40,19 +49,26 @@ imports = ["${part}"]
 level = "info"
 format = "json"
 [plugins.'io.containerd.internal.v1.opt']
-path = "${join(directory, 'opt')}"
+path = "${posix.join(directory, 'opt')}"
 `,
-  )
-  writeFileSync(
-    part,
-    `${profile === 'talos' ? talosBase(plugin, form) : ''}
+    ],
+    [
+      part,
+      `${profile === 'talos' ? talosBase(plugin, form) : ''}
 [${plugin}.registry]
-config_path = '${settings.configPath}'
-${Object.entries(settings.mirrors ?? {})
-  .map(([host, endpoints]) => `[${plugin}.registry.mirrors.'${host}']\nendpoint = ${JSON.stringify(endpoints)}\n`)
+config_path = ${JSON.stringify(settings.configPath.replaceAll('$ROOTS', rootsOf(directory)))}
+${mirrors
+  .map(([host, list]) => `[${plugin}.registry.mirrors.${JSON.stringify(host)}]\nendpoint = ${JSON.stringify(list)}\n`)
   .join('')}`,
-  )
-  return join(directory, 'containerd.toml')
+    ],
+  ])
+  const known = { read: (path: string) => files.get(path) ?? null, glob: () => [] }
+  return { files, reading: readDaemonConfig(main, known, version) }
+}
+
+/** Where the hosts trees of such a daemon are. */
+export function rootsOf(directory: string): string {
+  return posix.join(directory, 'roots')
 }
 
 /** Talos' `00-base.part` (1.11 and later), as far as images are concerned. */

@@ -1,11 +1,12 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, globSync, mkdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { setTimeout as delay } from 'node:timers/promises'
-import { type DaemonConfig, readDaemonConfig } from '../../src/containerd/daemon-config.ts'
-import { type PullProfile, type RegistrySettings, writeDaemonConfiguration } from './daemon-configuration.ts'
+import type { DaemonConfigReading } from '../../src/containerd/daemon-config.ts'
+import { daemonConfiguration, type PullProfile, type RegistrySettings, rootsOf } from './daemon-configuration.ts'
 import type { Network } from './network.ts'
 import type { Containerd } from './tools.ts'
 
@@ -15,11 +16,13 @@ export interface Daemon {
   pid: number
   socket: string
   /** What Pullpath reads from its configuration. */
-  config: DaemonConfig
+  reading: DaemonConfigReading
   /** Where the hosts trees are: what `$ROOTS` in `config_path` stands for. */
   roots: string
   /** What it said. */
   log: string
+  /** Resolves when it ends by itself, or by `stop`. */
+  ended: Promise<void>
   /** Resolves when the process has ended. */
   stop(): Promise<void>
 }
@@ -34,20 +37,24 @@ export interface DaemonOptions {
 
 const START_MS = 30_000
 
-/** Starts a daemon with its files below `directory`; resolves when it serves. Rejects with its last words. */
+/** A daemon that ends at its start, or leaves CRI out, because of its configuration. */
+export class DaemonRefused extends Error {}
+
+/** Starts a daemon with its files below `directory`; resolves when it serves. Rejects with DaemonRefused and its last words. */
 export async function startDaemon(directory: string, options: DaemonOptions): Promise<Daemon> {
   const { containerd, network, profile, settings = { configPath: '$ROOTS/hosts' } } = options
-  const roots = join(directory, 'roots')
+  const roots = rootsOf(directory)
   const socket = join(directory, 'run', 'containerd.sock')
   const log = join(directory, 'containerd.log')
   // The state is in the memory of the namespace: overlay mounts work there on every machine, and nothing is synced.
   const memory = join(network.memory, directory.replaceAll('/', '-'))
   for (const it of [roots, join(directory, 'run')]) mkdirSync(it, { recursive: true })
-  const configPath = settings.configPath.replaceAll('$ROOTS', roots)
-  const given = { version: containerd.version, profile, settings: { ...settings, configPath } }
-  const file = writeDaemonConfiguration(directory, given)
-  const reading = readDaemonConfig(file, { read: readText, glob: (it) => globSync(it).sort() }, containerd.version)
-  if (!reading.ok) throw new Error(`the configuration is refused: ${reading.refusal.message}`)
+  const configuration = daemonConfiguration(directory, { version: containerd.version, profile, settings })
+  for (const [path, text] of configuration.files) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text)
+  }
+  const [file = ''] = configuration.files.keys()
   const words = createWriteStream(log)
   const child = spawn(
     'nsenter',
@@ -69,20 +76,21 @@ export async function startDaemon(directory: string, options: DaemonOptions): Pr
     },
   )
   child.stderr.pipe(words)
-  const ended = once(child, 'exit')
-  const serves = await becomesReady(log, ended)
-  if (!serves) {
+  const ended = once(child, 'exit').then(() => {})
+  if (!(await serves(child))) {
     child.kill('SIGKILL')
     await ended
-    throw new Error(`${containerd.path} does not serve:\n${readText(log)?.split('\n').slice(-5).join('\n')}`)
+    await finished(words)
+    throw new DaemonRefused(`${containerd.path}: ${readFileSync(log, 'utf8').trim().split('\n').at(-1)}`)
   }
   return {
     containerd,
     pid: child.pid ?? 0,
     socket,
-    config: reading.config,
+    reading: configuration.reading,
     roots,
     log,
+    ended,
     async stop() {
       child.kill('SIGTERM')
       await ended
@@ -91,23 +99,17 @@ export async function startDaemon(directory: string, options: DaemonOptions): Pr
   }
 }
 
-/** Waits for the line that containerd writes when all its services listen. */
-async function becomesReady(log: string, ended: Promise<unknown>): Promise<boolean> {
-  let over = false
-  ended.then(() => {
-    over = true
-  })
-  for (const until = Date.now() + START_MS; Date.now() < until && !over; ) {
-    if (readText(log)?.includes('containerd successfully booted') === true) return true
-    await delay(20)
-  }
-  return false
-}
-
-function readText(path: string): string | null {
+/** Whether it comes to the line that containerd writes when all its services listen, with CRI among them. */
+async function serves(child: ChildProcessByStdio<null, null, Readable>): Promise<boolean> {
+  const deadline = setTimeout(() => child.kill('SIGKILL'), START_MS)
+  let hasCri = true
   try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return null
+    for await (const line of createInterface({ input: child.stderr })) {
+      if (line.includes('failed to load plugin') && line.includes('cri')) hasCri = false
+      if (line.includes('containerd successfully booted')) return hasCri
+    }
+    return false
+  } finally {
+    clearTimeout(deadline)
   }
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { HARBOR, NAMES } from './site.ts'
+import { NAMES, PORTS } from './site.ts'
 
 /** PEM texts that a hosts tree may hold. */
 export interface KeyPairs {
@@ -14,8 +14,8 @@ export interface KeyPairs {
 
 /** Makes the key pairs of the site, by openssl, as `<name>.crt` and `<name>.key`. They last for a day. */
 export function makeKeyPairs(directory: string): KeyPairs {
-  const addresses = [...Array.from({ length: 9 }, (_, index) => `127.0.0.${index + 1}`), '::1', HARBOR]
-  const names = [...addresses.map((it) => `IP:${it}`), ...Object.keys(NAMES).map((it) => `DNS:${it}`)].join(',')
+  const addresses = Object.keys(PORTS).map((it) => `IP:${it}`)
+  const names = [...addresses, ...Object.keys(NAMES).map((it) => `DNS:${it}`)].join(',')
   const read = (file: string) => readFileSync(join(directory, file), 'utf8')
   for (const name of ['known', 'own', 'client']) {
     const files = ['-keyout', join(directory, `${name}.key`), '-out', join(directory, `${name}.crt`)]

@@ -1,3 +1,5 @@
+import { keyOf, type Listener } from './site.ts'
+
 /** How a listener answers one request, as a case writes it down. */
 export type PlannedAnswer =
   /** A registry that has the image. `digest`, `length`: false leaves that header out of the answer to a HEAD. */
@@ -39,8 +41,20 @@ export interface AskedOf {
   /** `address:port`. */
   listener: string
   method: string
-  kind: 'manifests' | 'blobs' | 'token'
+  kind: 'manifests' | 'blobs' | 'token' | 'other'
   object: string
+}
+
+/** What a request asks for, by its method, path and query. */
+export function askedOf(listener: Pick<Listener, 'address' | 'port'>, method: string, target: string): AskedOf {
+  const [path = ''] = target.split('?')
+  const [, kind = '', object = ''] = /\/(manifests|blobs)\/([^/]+)$/.exec(path) ?? []
+  return {
+    listener: keyOf(listener),
+    method,
+    kind: kind === 'manifests' || kind === 'blobs' ? kind : path === '/token' ? 'token' : 'other',
+    object: decodeURIComponent(object),
+  }
 }
 
 /**
@@ -56,6 +70,7 @@ export class PlannedAnswers {
   }
 
   next({ listener, method, kind, object }: AskedOf): PlannedAnswer {
+    if (kind === 'other') return { kind: 'status', status: 404 }
     const plan = this.#plan.listeners[listener] ?? this.#plan.otherwise
     const part = kind === 'token' ? 'token' : method === 'HEAD' ? 'head' : kind
     const key = [listener, part, object].join(' ')

@@ -22,16 +22,21 @@ const MAX_HEAD_BYTES = 64 * 1024
 
 /**
  * Reads requests from a connection one after the other and gives each to `answer`. Written by hand because a
- * recording registry must also answer with half an answer, or with a reset. null ends the connection unanswered.
+ * recording registry must also answer with half an answer, or with a reset.
  */
-export function serveConnection(socket: Socket, answer: (head: RequestHead) => RawAnswer | 'reset' | 'closed'): void {
+export function serveConnection(
+  socket: Socket,
+  answer: (head: RequestHead) => RawAnswer | 'reset' | 'closed',
+  /** The TCP connection, which alone can be reset. */
+  carrier: Socket,
+): void {
   let pending: Buffer = Buffer.alloc(0)
   socket.on('data', (chunk: Buffer) => {
     pending = Buffer.concat([pending, chunk])
     for (let request = takeRequest(pending); request !== null; request = takeRequest(pending)) {
       pending = request.rest
       const answered = answer(request.head)
-      if (answered === 'reset') socket.resetAndDestroy()
+      if (answered === 'reset') carrier.resetAndDestroy()
       else if (answered === 'closed') socket.end()
       else {
         socket.write(bytesOf(answered, request.head.method))
@@ -47,12 +52,13 @@ function takeRequest(bytes: Buffer): { head: RequestHead; rest: Buffer } | null 
   const end = bytes.indexOf('\r\n\r\n')
   if (end < 0) return null
   const [first = '', ...lines] = bytes.toString('latin1', 0, end).split('\r\n')
-  const headers = new Map(
-    lines.map((line): [string, string] => {
-      const colon = line.indexOf(':')
-      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
-    }),
-  )
+  const headers = new Map<string, string>()
+  for (const line of lines) {
+    const colon = line.indexOf(':')
+    const name = line.slice(0, colon).toLowerCase()
+    // A header `host` of hosts.toml comes second, behind Go's own.
+    if (!headers.has(name)) headers.set(name, line.slice(colon + 1).trim())
+  }
   const length = Number(headers.get('content-length') ?? 0)
   if (bytes.length < end + 4 + length) return null
   const [method = '', target = ''] = first.split(' ')

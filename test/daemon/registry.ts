@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net'
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import type { TestImage } from './image.ts'
-import { type AskedOf, type Plan, type PlannedAnswer, PlannedAnswers, type PlannedChallenge } from './plan.ts'
+import { type AskedOf, askedOf, type Plan, type PlannedAnswer, PlannedAnswers, type PlannedChallenge } from './plan.ts'
 import { type RawAnswer, type RequestHead, serveConnection } from './registry-connection.ts'
 import { keyOf, type Listener, PORTS } from './site.ts'
 
@@ -16,6 +16,8 @@ export type Recorded =
       /** Path and query. */
       target: string
       authorized: boolean
+      /** Whether a client certificate came with it. */
+      certified: boolean
     }
   /** A TLS handshake that came to nothing, or was sent to a listener without TLS. */
   | { kind: 'handshake'; listener: string }
@@ -45,15 +47,15 @@ export class RecordingRegistry {
   }
 
   async listen(): Promise<void> {
+    const listeners = Object.entries(PORTS).flatMap(([address, ports]) =>
+      Object.entries(ports).map(([port, kind]): Listener => ({ address, port: Number(port), kind })),
+    )
     await Promise.all(
-      Object.entries(PORTS).map(([port, kind]) => {
-        const server = createServer((socket) => {
-          const address = (socket.localAddress ?? '').replace(/^::ffff:/, '')
-          this.#accept(socket, { address, port: Number(port), kind })
-        })
+      listeners.map((listener) => {
+        const server = createServer((socket) => this.#accept(socket, listener))
         return new Promise<void>((resolve, reject) => {
           server.on('error', reject)
-          server.listen({ host: '::', port: Number(port) }, resolve)
+          server.listen({ host: listener.address, port: listener.port }, resolve)
         })
       }),
     )
@@ -79,7 +81,7 @@ export class RecordingRegistry {
       socket.pause()
       socket.unshift(first)
       if (first[0] === CLIENT_HELLO) return this.#startTls(socket, listener)
-      this.#serve(socket, listener, false)
+      this.#serve(socket, listener, null)
       socket.resume()
     })
   }
@@ -100,38 +102,34 @@ export class RecordingRegistry {
       rejectUnauthorized: false,
     })
     secure.on('error', () => socket.destroy())
-    this.#serve(secure, listener, true, () => {
+    this.#serve(socket, listener, secure, () => {
       handshake.dropped = true
     })
   }
 
-  #serve(socket: Socket, listener: Listener, tls: boolean, onRequest: () => void = () => {}): void {
-    serveConnection(socket, (head) => {
+  #serve(socket: Socket, listener: Listener, secure: TLSSocket | null, onRequest: () => void = () => {}): void {
+    const answer = (head: RequestHead) => {
       onRequest()
       this.#recorded.push({
         kind: 'request',
-        tls,
+        tls: secure !== null,
         method: head.method,
         host: head.headers.get('host') ?? '',
         target: head.target,
-        authorized: head.headers.has('authorization'),
+        // OAuth's POST has them in its body.
+        authorized: head.headers.has('authorization') || head.method === 'POST',
+        certified: secure?.getPeerX509Certificate() !== undefined,
       })
-      if (!tls && listener.kind !== 'plain') return errorAnswer(400)
-      const answer = this.#answer(head, listener)
-      return typeof answer === 'string' ? answer : { ...answer, close: this.#case?.plan.keepAlive !== true }
-    })
+      if (secure === null && listener.kind !== 'plain') return errorAnswer(400)
+      const planned = this.#answer(head, listener)
+      return typeof planned === 'string' ? planned : { ...planned, close: this.#case?.plan.keepAlive !== true }
+    }
+    serveConnection(secure ?? socket, answer, socket)
   }
 
   #answer(head: RequestHead, listener: Listener): RawAnswer | 'reset' | 'closed' {
-    const [path = ''] = head.target.split('?')
-    const [, kind = '', object = ''] = /\/(manifests|blobs)\/([^/]+)$/.exec(path) ?? []
     if (this.#case === null) return errorAnswer(503)
-    const asked: AskedOf = {
-      listener: keyOf(listener),
-      method: head.method,
-      kind: kind === 'manifests' || kind === 'blobs' ? kind : 'token',
-      object: decodeURIComponent(object),
-    }
+    const asked = askedOf(listener, head.method, head.target)
     return this.#render(this.#case.answers.next(asked), asked, head)
   }
 

@@ -1,19 +1,34 @@
-import { splitHostPort } from '../../src/format/host-port.ts'
+/** `tls-known`: its certificate is among the system's; `tls-own`: only a `ca` field can make it trusted. */
+export type ListenerKind = 'plain' | 'tls-known' | 'tls-own'
 
-/**
- * The network that a daemon under test lives in: the loopback of a namespace of its own. Every address of it has a
- * recording registry on these ports; nothing listens on any other port.
- */
-export const PORTS: Readonly<Record<number, ListenerKind>> = {
+const ALL_PORTS: Readonly<Record<number, ListenerKind>> = {
   80: 'plain',
   443: 'tls-known',
   5000: 'plain',
   5001: 'tls-known',
   5002: 'tls-own',
 }
+const WITHOUT_TLS: Readonly<Record<number, ListenerKind>> = { 80: 'plain', 5000: 'plain' }
 
-/** `tls-known`: its certificate is among the system's; `tls-own`: only a `ca` field can make it trusted. */
-export type ListenerKind = 'plain' | 'tls-known' | 'tls-own'
+/** The one address that is no loopback address. It exists in the namespace only. */
+export const HARBOR = '192.168.1.106'
+
+/**
+ * The network that a daemon under test lives in: the loopback of a namespace of its own. A recording registry listens
+ * on these ports of these addresses, and nothing on any other.
+ */
+export const PORTS: Readonly<Record<string, Readonly<Record<number, ListenerKind>>>> = {
+  '127.0.0.1': ALL_PORTS,
+  '127.0.0.2': ALL_PORTS,
+  '127.0.0.3': ALL_PORTS,
+  '127.0.0.4': WITHOUT_TLS,
+  '127.0.0.5': ALL_PORTS,
+  '127.0.0.6': ALL_PORTS,
+  '127.0.0.7': ALL_PORTS,
+  '127.0.0.8': ALL_PORTS,
+  '::1': ALL_PORTS,
+  [HARBOR]: WITHOUT_TLS,
+}
 
 /** What the namespace's /etc/hosts says. Names that are not here cannot be resolved. */
 export const NAMES: Readonly<Record<string, string>> = {
@@ -23,11 +38,8 @@ export const NAMES: Readonly<Record<string, string>> = {
   'docker.io': '127.0.0.7',
   'index.docker.io': '127.0.0.7',
   'registry-1.docker.io': '127.0.0.8',
-  'httpmirror.test': '127.0.0.9',
+  'httpmirror.test': '127.0.0.2',
 }
-
-/** The one address that is no loopback address. It exists in the namespace only. */
-export const HARBOR = '192.168.1.106'
 
 /** Where a request ends: null, where nobody answers (a port without listener, a name without address). */
 export interface Listener {
@@ -38,14 +50,14 @@ export interface Listener {
 
 /** The listener that a URL's scheme and `host[:port]` lead to. */
 export function listenerOf(scheme: string, host: string): Listener | null {
-  const split = splitHostPort(host)
-  const name = (split?.host ?? host).replace(/^\[(.*)\]$/, '$1')
-  const port = Number(split === null || split.port === '' ? (scheme === 'https' ? 443 : 80) : split.port)
+  // net/url: the port stands behind the last colon, outside brackets.
+  const [, bare = host, declared = ''] = (host.endsWith(']') ? null : /^(.*):([0-9]*)$/.exec(host)) ?? []
+  const name = bare.replace(/^\[(.*)\]$/, '$1')
+  const port = Number(declared === '' ? (scheme === 'https' ? 443 : 80) : declared)
   const address = /^[0-9.]+$|:/.test(name) ? name : NAMES[name.toLowerCase()]
-  const kind = PORTS[port]
-  if (address === undefined || kind === undefined) return null
-  const isHere = address.startsWith('127.') || address === '::1' || address === HARBOR
-  return isHere ? { address, port, kind } : null
+  if (address === undefined) return null
+  const kind = PORTS[address]?.[port]
+  return kind === undefined ? null : { address, port, kind }
 }
 
 /** `address:port`, by which plans know a listener. */

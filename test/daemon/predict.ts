@@ -1,0 +1,113 @@
+import type { DaemonConfigReading } from '../../src/containerd/daemon-config.ts'
+import type { Endpoint, PullPath } from '../../src/containerd/pull-path.ts'
+import { pullPathOf } from '../../src/containerd/pull-path-of.ts'
+import { parseImageReference } from '../../src/containerd/reference.ts'
+import type { Answer, Challenge, SentRequest } from '../../src/containerd/requester.ts'
+import { ERROR_BODY, simulate } from '../../src/containerd/simulate.ts'
+import { viewOf } from '../../src/hosts/file-view.ts'
+import type { Version } from '../../src/version.ts'
+import { hostsTree } from './hosts-files.ts'
+import { digestOf, type TestImage } from './image.ts'
+import type { KeyPairs } from './key-pairs.ts'
+import { type AskedOf, askedOf, type PlannedAnswer, PlannedAnswers, type PlannedChallenge } from './plan.ts'
+import { lineOf, type PullCase, referenceOf, type Seen } from './pull-case.ts'
+import { keyOf, type Listener, listenerOf } from './site.ts'
+
+/** What the prediction knows of the daemon. */
+export interface PredictedDaemon {
+  version: Version
+  reading: DaemonConfigReading
+  roots: string
+}
+
+/** What Pullpath says that a daemon does in a case. */
+export function predict(pull: PullCase, image: TestImage, daemon: PredictedDaemon, keyPairs: KeyPairs): Seen {
+  const reference = parseImageReference(referenceOf(pull, image))
+  const view = viewOf(new Map([[daemon.roots, hostsTree(daemon.roots, pull.files, keyPairs)]]))
+  if (!daemon.reading.ok) return { requests: [], outcome: 'refused' }
+  const { pullMode, configPath, legacyMirrors } = daemon.reading.config
+  const profile = { version: daemon.version, pullMode, configPath: configPath.value, legacyMirrors }
+  const path = pullPathOf(reference.registry, profile, view)
+  const planned = new PlannedAnswers(pull.plan)
+  const trusts = ({ ca }: Endpoint) =>
+    ca.some((it) => {
+      const file = view.lookup(it)
+      return file?.kind === 'file' && file.text?.includes(keyPairs.own) === true
+    })
+  const requests: string[] = []
+  const answers = (request: SentRequest): Answer => {
+    const [, scheme = '', host = ''] = /^([a-z]+):\/\/([^/?]*)/.exec(request.url) ?? []
+    const listener = listenerOf(scheme, host)
+    if (listener === null) return { kind: 'failure', failure: 'refused' }
+    const endpoint = path.endpoints[request.endpoint]
+    const tls = scheme === 'https' ? tlsFailure(listener, endpoint, trusts) : null
+    if (tls !== null) {
+      requests.push(`TLS ${keyOf(listener)}`)
+      return tls
+    }
+    const certified = scheme === 'https' && endpoint?.client === true
+    const url = request.url.replace(ERROR_BODY, digestOf(''))
+    requests.push(lineOf({ ...request, url, certified }, image))
+    if (scheme === 'http' && listener.kind !== 'plain') return { kind: 'status', status: 400 }
+    const asked = askedOf(listener, request.method, url.replace(/^[a-z]+:\/\/[^/]*/, ''))
+    return answerOf(planned.next(asked), asked, request, image)
+  }
+  const { version } = daemon
+  const { outcome } = simulate(path, reference, image, answers, { version, credentials: pull.credentials })
+  return { requests, outcome: outcomeClass(path) }
+
+  function outcomeClass({ error }: PullPath): Seen['outcome'] {
+    if (outcome.kind !== 'error') return outcome.kind
+    if (error?.code === 'HOST_PANIC') return 'crashed'
+    // CRI answers "not found" for these too: no hosts to ask, or content of an unexpected media type.
+    const hasNoHosts = error?.code === 'NO_RESOLVE_HOSTS' || error?.code === 'NO_PULL_HOSTS'
+    const isNotFound = outcome.cause === 'unknown-content' || (outcome.cause === 'path' && hasNoHosts)
+    return isNotFound ? 'not-found' : 'failed'
+  }
+}
+
+/** Why a handshake comes to nothing; null where it succeeds. */
+function tlsFailure(
+  { kind }: Listener,
+  endpoint: Endpoint | undefined,
+  trustsOwn: (endpoint: Endpoint) => boolean,
+): Answer | null {
+  if (kind === 'plain') return { kind: 'tls', failure: 'plain-http' }
+  if (kind === 'tls-known' || endpoint?.skipVerify === true) return null
+  return endpoint !== undefined && trustsOwn(endpoint) ? null : { kind: 'tls', failure: 'refused' }
+}
+
+function answerOf(planned: PlannedAnswer, asked: AskedOf, request: SentRequest, image: TestImage): Answer {
+  switch (planned.kind) {
+    case 'reset':
+    case 'closed':
+      return { kind: 'failure', failure: planned.kind }
+    case 'status':
+      return { kind: 'status', status: planned.status }
+    case 'redirect': {
+      const [, rest = ''] = /^[a-z]+:\/\/[^/]*(.*)$/s.exec(request.url) ?? []
+      return { kind: 'status', status: planned.status, location: `${planned.to}${rest}` }
+    }
+    case 'refused':
+      return { kind: 'status', status: 401, ...challengeOf(planned.challenge) }
+    case 'guarded':
+      if (!request.authorized) return { kind: 'status', status: 401, ...challengeOf(planned.challenge) }
+      return served(asked, image)
+    case 'served':
+      return {
+        ...served(asked, image),
+        ...(planned.digest === false ? { digest: null } : {}),
+        ...(planned.length === false ? { lengthKnown: false } : {}),
+      }
+  }
+}
+
+function served({ kind, object }: AskedOf, image: TestImage): Answer & { kind: 'status' } {
+  if (kind === 'token') return { kind: 'status', status: 200 }
+  const isThere = !object.includes(':') || image.contents[object] !== undefined
+  return { kind: 'status', status: isThere ? 200 : 404 }
+}
+
+function challengeOf(challenge: PlannedChallenge | null): { challenge?: Challenge } {
+  return challenge === null || challenge.scheme === 'unheard-of' ? {} : { challenge }
+}
