@@ -16,7 +16,7 @@ export class DaemonRefusal extends PullpathError {
 
   constructor(path: string, { code, details }: RpcFailure) {
     const words = withoutSecrets(details)
-    const grpcCode = GRPC_CODES[code] ?? `CODE_${code}`
+    const grpcCode = GRPC_CODES[code] ?? 'UNKNOWN'
     super('PP_DAEMON_REFUSED', `containerd refused ${path}: ${words} (${grpcCode})`)
     this.grpcCode = grpcCode
     this.words = words
@@ -52,19 +52,27 @@ const NO_CONNECTION =
   /^(No connection established|Connection dropped|read ECONNRESET|write EPIPE|.*ETIMEDOUT|Channel (has been )?(shut|closed))/
 /** And when what comes back is no gRPC. */
 const NO_GRPC =
-  /^(Received RST_STREAM|Received HTTP status code|Received message larger|Bandwidth exhausted|Protocol not secure|Unrecognized compression|Stream refused|Call ended without gRPC status|Message encoding|Too (many|few) responses)/i
+  /^(Received RST_STREAM|Received HTTP status code|Received message larger|Bandwidth exhausted|Protocol not secure|Unrecognized compression|Stream refused|Call ended without gRPC status|Message encoding|Too (many|few) responses|No message received|no answer and no error)/i
 /** The cause at the end of `No connection established`. */
-const NOT_HTTP2 = /ERR_HTTP2|Protocol error|Parse Error|HTTP\/1|frame/i
+const NOT_HTTP2 = /Protocol error|ERR_HTTP2/
 
 /** The error of a call that did not end well. `deadline`: the milliseconds that it had. */
 export function daemonError(path: string, socket: string, deadline: number, failure: RpcFailure): PullpathError {
-  const { code, details } = failure
+  const { code } = failure
+  const details = plainDetails(failure.details)
   if (code === DEADLINE_EXCEEDED) return silentError(path, socket, deadline)
-  if (NO_CONNECTION.test(details)) {
+  if (NO_CONNECTION.test(failure.details)) {
     return NOT_HTTP2.test(details) ? protocolError(path, socket, details) : unreachableError(socket, details)
   }
-  if (NO_GRPC.test(details) || code === CANCELLED) return protocolError(path, socket, details)
+  // This side says nothing of calls that it cancels itself: it was the other one, which is on its way out.
+  if (code === CANCELLED) return unreachableError(socket, `the call of ${path} was broken off`)
+  if (NO_GRPC.test(details) || GRPC_CODES[code] === undefined) return protocolError(path, socket, details)
   return new DaemonRefusal(path, failure)
+}
+
+/** @grpc/grpc-js wraps the cause in words of its own, with the time. */
+function plainDetails(details: string): string {
+  return /Last error: (?:Error: )?(.*?)(?: \(\d{4}-[^)]*\))?\. Resolution note/s.exec(details)?.[1] ?? details
 }
 
 export function silentError(path: string, socket: string, deadline: number): PullpathError {
@@ -93,13 +101,13 @@ export function closedError(socket: string): PullpathError {
 
 export function unreachableError(socket: string, details: string): PullpathError {
   const errno = /\b(E[A-Z]{3,})\b/.exec(details)?.[1] ?? ''
-  const what = UNREACHABLE[errno]
+  const what = UNREACHABLE[errno === '' ? details : errno]
   return new PullpathError('PP_DAEMON_UNREACHABLE', `${socket}: ${what?.what ?? withoutSecrets(details)}`, {
     advice: what?.advice ?? 'containerd was stopped, or is being restarted',
   })
 }
 
-/** unix(7). */
+/** unix(7); and what @grpc/grpc-js says where a connection ends before a word is spoken. */
 const UNREACHABLE: Record<string, { what: string; advice: string }> = {
   ENOENT: {
     what: 'there is no socket (ENOENT)',
@@ -109,6 +117,10 @@ const UNREACHABLE: Record<string, { what: string; advice: string }> = {
   EACCES: { what: 'the socket may not be opened (EACCES)', advice: 'run as UID 0 with the directory mounted' },
   EPERM: { what: 'the socket may not be opened (EPERM)', advice: 'run as UID 0 with the directory mounted' },
   ENOTSOCK: { what: 'this is no socket (ENOTSOCK)', advice: 'set containerd.socket' },
+  'Failed to connect': {
+    what: 'what listens on the socket closes every connection at once',
+    advice: "set containerd.socket to containerd's own socket",
+  },
   ENOTDIR: { what: 'a part of the path is no directory (ENOTDIR)', advice: 'set containerd.socket' },
 }
 

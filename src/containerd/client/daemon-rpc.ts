@@ -5,10 +5,15 @@ import { type Method, VERSION } from './methods.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 import type { Message } from './wire-format.ts'
 
-/** Longer than this, and the daemon may be at work: it is asked whether it is alive before it is called silent. */
-const QUICK = 5_000
-/** To say that it is alive. */
-const ALIVE_WITHIN = 2_000
+/** How long a daemon may take, in milliseconds. */
+export interface Patience {
+  /** For what a healthy daemon answers at once. */
+  answer: number
+  /** To collect garbage. Seen: 7 to 33 ms; a slow disk may take much longer. */
+  removal: number
+  /** To say that it is alive, where something else was not done in time. */
+  alive: number
+}
 
 interface Options {
   /** Milliseconds; for methods that have none of their own. */
@@ -20,10 +25,12 @@ interface Options {
 export class DaemonRpc {
   readonly #socket: string
   readonly #channel: GrpcChannel
+  readonly #patience: Patience
   readonly #kinds = new Map<string, OneAtATime>()
 
-  constructor(socket: string) {
+  constructor(socket: string, patience: Patience) {
     this.#socket = socket
+    this.#patience = patience
     this.#channel = new GrpcChannel(socket)
   }
 
@@ -32,13 +39,13 @@ export class DaemonRpc {
     request: Partial<Q>,
     options: Options = {},
   ): Promise<A> {
-    const deadline = method.deadline ?? options.deadline ?? QUICK
+    const deadline = this.#deadlineOf(method, options)
     const send = (remaining: number) =>
       this.#channel.unary(method.path, method.request.encode(request), {
         deadline: remaining,
         namespace: options.namespace ?? null,
       })
-    return this.#inTurn(method.path, deadline, async (remaining) => this.#decode(method, await send(remaining)))
+    return this.#inTurn(method, deadline, async (remaining) => this.#decode(method, await send(remaining)))
   }
 
   /** All answers to one request. */
@@ -47,7 +54,7 @@ export class DaemonRpc {
     request: Partial<Q>,
     options: Options = {},
   ): Promise<A[]> {
-    const deadline = method.deadline ?? options.deadline ?? QUICK
+    const deadline = this.#deadlineOf(method, options)
     const send = (remaining: number) =>
       new Promise<Uint8Array[]>((resolve, reject) => {
         const answers: Uint8Array[] = []
@@ -57,7 +64,7 @@ export class DaemonRpc {
           onEnd: (failure) => (failure === null ? resolve(answers) : reject(failure)),
         })
       })
-    return this.#inTurn(method.path, deadline, async (remaining) => {
+    return this.#inTurn(method, deadline, async (remaining) => {
       return (await send(remaining)).map((answer) => this.#decode(method, answer))
     })
   }
@@ -117,7 +124,15 @@ export class DaemonRpc {
     this.#channel.close()
   }
 
-  #inTurn<T>(path: string, deadline: number, call: (remaining: number) => Promise<T>): Promise<T> {
+  #deadlineOf({ duration }: Pick<Method<object, object>, 'duration'>, { deadline }: Options): number {
+    return duration === 'quick' ? this.#patience.answer : (deadline ?? this.#patience.removal)
+  }
+
+  #inTurn<T>(
+    { path, duration }: Pick<Method<object, object>, 'path' | 'duration'>,
+    deadline: number,
+    call: (remaining: number) => Promise<T>,
+  ): Promise<T> {
     let kind = this.#kinds.get(path)
     if (kind === undefined) {
       kind = new OneAtATime(() => unfinishedError(path, this.#socket, deadline))
@@ -128,23 +143,26 @@ export class DaemonRpc {
       try {
         return await call(remaining)
       } catch (failure) {
-        throw await this.#errorOf(path, deadline, failure)
+        const error = this.#errorOf(path, deadline, failure)
+        const mayBeAtWork = error.code === 'PP_DAEMON_SILENT' && duration !== 'quick'
+        throw mayBeAtWork && (await this.#isAlive()) ? unfinishedError(path, this.#socket, deadline) : error
       }
     })
   }
 
-  async #errorOf(path: string, deadline: number, failure: unknown): Promise<PullpathError> {
+  #errorOf(path: string, deadline: number, failure: unknown): PullpathError {
     if (failure instanceof PullpathError) return failure
     if (this.#channel.isClosed) return closedError(this.#socket)
     if (!isRpcFailure(failure)) return new PullpathError('PP_INTERNAL', `${path} failed`, { cause: failure })
-    const error = daemonError(path, this.#socket, deadline, failure)
-    if (error.code !== 'PP_DAEMON_SILENT' || deadline <= QUICK) return error
-    return (await this.#isAlive()) ? unfinishedError(path, this.#socket, deadline) : error
+    return daemonError(path, this.#socket, deadline, failure)
   }
 
   async #isAlive(): Promise<boolean> {
     try {
-      await this.#channel.unary(VERSION.path, VERSION.request.encode({}), { deadline: ALIVE_WITHIN, namespace: null })
+      await this.#channel.unary(VERSION.path, VERSION.request.encode({}), {
+        deadline: this.#patience.alive,
+        namespace: null,
+      })
       return true
     } catch {
       return false // whatever is wrong, it does not answer

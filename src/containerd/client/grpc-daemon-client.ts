@@ -13,21 +13,28 @@ import type {
   Subscription,
 } from './daemon-client.ts'
 import { protocolError, unreachableError } from './daemon-error.ts'
-import { DaemonRpc } from './daemon-rpc.ts'
+import { DaemonRpc, type Patience } from './daemon-rpc.ts'
 import { readEvent } from './event-payload.ts'
 import { EventSubscription, type Pace } from './event-subscription.ts'
 import { GrpcNamespaceClient } from './grpc-namespace-client.ts'
 import * as methods from './methods.ts'
 
-const PACE: Pace = { heartbeat: 10_000, firstPause: 250, longestPause: 5_000 }
+const PATIENCE: Patience & Pace = {
+  answer: 5_000,
+  removal: 60_000,
+  alive: 2_000,
+  heartbeat: 10_000,
+  firstPause: 250,
+  longestPause: 5_000,
+}
 
 /**
  * A client of the containerd that listens on `socket`, an absolute path as this process sees it. Nothing is sent until
  * something is asked, and no daemon needs to be there. Its directory must be mounted, not the socket: a restart makes a
  * new one.
  */
-export function openDaemonClient(socket: string, pace: Pace = PACE): DaemonClient {
-  return new GrpcDaemonClient(socket, pace)
+export function openDaemonClient(socket: string, patience: Partial<Patience & Pace> = {}): DaemonClient {
+  return new GrpcDaemonClient(socket, { ...PATIENCE, ...patience })
 }
 
 class GrpcDaemonClient implements DaemonClient {
@@ -37,10 +44,10 @@ class GrpcDaemonClient implements DaemonClient {
   readonly #subscriptions = new Set<Subscription>()
   readonly cri: CriClient
 
-  constructor(socket: string, pace: Pace) {
+  constructor(socket: string, patience: Patience & Pace) {
     this.#socket = socket
-    this.#rpc = new DaemonRpc(socket)
-    this.#pace = pace
+    this.#rpc = new DaemonRpc(socket, patience)
+    this.#pace = patience
     this.cri = new GrpcCriClient(this.#rpc, socket)
   }
 

@@ -1,4 +1,4 @@
-/** Every call that is made to the daemon: where it goes, what it carries and how long it may take. */
+/** Every call that is made to the daemon: where it goes, what it carries and how long it takes. */
 import * as native from './containerd-messages.ts'
 import * as cri from './cri-messages.ts'
 import type { Message } from './wire-format.ts'
@@ -9,22 +9,20 @@ export interface Method<Q extends object, A extends object> {
   path: string
   request: Message<Q>
   answer: Message<A>
-  /** Milliseconds; null: the caller says. */
-  deadline: number | null
+  /**
+   * `quick`: a healthy daemon answers from memory, or by a look into its database. `removal`: it waits for the
+   * collection of garbage. `given`: the caller says.
+   */
+  duration: 'quick' | 'removal' | 'given'
 }
-
-/** A healthy daemon answers these from memory, or by a look into its database. */
-const QUICK = 5_000
-/** Waits for the collection of garbage. Seen: 7 to 33 ms; a slow disk may take much longer. */
-const REMOVAL = 60_000
 
 function method<Q extends object, A extends object>(
   path: string,
   request: Message<Q>,
   answer: Message<A>,
-  deadline: number | null = QUICK,
+  duration: Method<Q, A>['duration'] = 'quick',
 ): Method<Q, A> {
-  return { path, request, answer, deadline }
+  return { path, request, answer, duration }
 }
 
 const RUNTIME = 'runtime.v1.RuntimeService'
@@ -38,8 +36,13 @@ export const CRI_VERSION = method(`${RUNTIME}/Version`, cri.VersionRequest, cri.
 export const CRI_STATUS = method(`${RUNTIME}/Status`, cri.StatusRequest, cri.StatusResponse)
 export const CRI_LIST_IMAGES = method(`${CRI_IMAGES}/ListImages`, cri.ListImagesRequest, cri.ListImagesResponse)
 export const CRI_IMAGE_STATUS = method(`${CRI_IMAGES}/ImageStatus`, cri.ImageStatusRequest, cri.ImageStatusResponse)
-export const CRI_PULL = method(`${CRI_IMAGES}/PullImage`, cri.PullImageRequest, cri.PullImageResponse, null)
-export const CRI_REMOVE = method(`${CRI_IMAGES}/RemoveImage`, cri.RemoveImageRequest, cri.RemoveImageResponse, REMOVAL)
+export const CRI_PULL = method(`${CRI_IMAGES}/PullImage`, cri.PullImageRequest, cri.PullImageResponse, 'given')
+export const CRI_REMOVE = method(
+  `${CRI_IMAGES}/RemoveImage`,
+  cri.RemoveImageRequest,
+  cri.RemoveImageResponse,
+  'removal',
+)
 export const CRI_IMAGE_FS = method(`${CRI_IMAGES}/ImageFsInfo`, cri.ImageFsInfoRequest, cri.ImageFsInfoResponse)
 
 export const VERSION = method('containerd.services.version.v1.Version/Version', native.Empty, native.VersionResponse)
@@ -52,7 +55,7 @@ export const INGESTS = method(`${CONTENT}/ListStatuses`, native.ListStatusesRequ
 
 export const IMAGE_GET = method(`${IMAGES}/Get`, native.GetImageRequest, native.GetImageResponse)
 export const IMAGE_LIST = method(`${IMAGES}/List`, native.ListImagesRequest, native.ListImagesResponse)
-export const IMAGE_DELETE = method(`${IMAGES}/Delete`, native.DeleteImageRequest, native.Empty, REMOVAL)
+export const IMAGE_DELETE = method(`${IMAGES}/Delete`, native.DeleteImageRequest, native.Empty, 'removal')
 
 export const SNAPSHOT_STAT = method(
   'containerd.services.snapshots.v1.Snapshots/Stat',
@@ -61,7 +64,7 @@ export const SNAPSHOT_STAT = method(
 )
 
 export const LEASE_LIST = method(`${LEASES}/List`, native.ListLeasesRequest, native.ListLeasesResponse)
-export const LEASE_DELETE = method(`${LEASES}/Delete`, native.DeleteLeaseRequest, native.Empty, REMOVAL)
+export const LEASE_DELETE = method(`${LEASES}/Delete`, native.DeleteLeaseRequest, native.Empty, 'removal')
 
 /** A stream without an end. */
 export const SUBSCRIBE = method(
@@ -74,6 +77,6 @@ export const TRANSFER = method(
   'containerd.services.transfer.v1.Transfer/Transfer',
   native.TransferRequest,
   native.Empty,
-  null,
+  'given',
 )
-export const STREAM = method('containerd.services.streaming.v1.Streaming/Stream', native.Any, native.Any, null)
+export const STREAM = method('containerd.services.streaming.v1.Streaming/Stream', native.Any, native.Any, 'given')

@@ -87,7 +87,7 @@ export function message<F extends Fields>(name: string, fields: F): Message<{ [K
 export function string(number: number): Field<string> {
   return delimited<string>(number, 'string', {
     initial: () => '',
-    read: (reader) => reader.string(),
+    read: readText,
     write: (writer, value) => writer.string(value),
     isDefault: (value) => value === '',
   })
@@ -96,7 +96,7 @@ export function string(number: number): Field<string> {
 export function bytes(number: number): Field<Uint8Array> {
   return delimited<Uint8Array>(number, 'bytes', {
     initial: () => new Uint8Array(),
-    read: (reader) => reader.bytes(),
+    read: readBytes,
     write: (writer, value) => writer.bytes(value),
     isDefault: (value) => value.length === 0,
   })
@@ -165,7 +165,7 @@ export function repeatedStrings(number: number): Field<readonly string[]> {
     initial: () => [],
     read: (reader, before) => {
       const list = before as string[]
-      list.push(reader.string())
+      list.push(readText(reader))
       return list
     },
     write: (writer, values) => {
@@ -282,9 +282,27 @@ function tagOf(number: number, wireType: number): number {
 }
 
 function readNested<T extends object>(reader: Reader, type: Message<T>): T {
-  const length = reader.uint32()
-  if (reader.pos + length > reader.len) throw new RangeError(`${type.name}: cut off`)
+  const length = readLength(reader)
   return type.read(reader, reader.pos + length)
+}
+
+function readText(reader: Reader): string {
+  const { buffer, byteOffset, length } = readBytes(reader)
+  return Buffer.from(buffer, byteOffset, length).toString()
+}
+
+function readBytes(reader: Reader): Uint8Array {
+  const length = readLength(reader)
+  const start = reader.pos
+  reader.pos += length
+  return reader.buf.subarray(start, reader.pos)
+}
+
+/** protobufjs' own reading of texts takes what is there where less is there than was announced. */
+function readLength(reader: Reader): number {
+  const length = reader.uint32()
+  if (reader.pos + length > reader.len) throw new RangeError('a field is cut off')
+  return length
 }
 
 function writeNested(writer: Writer, number: number, write: (inner: Writer) => void): void {

@@ -49,6 +49,7 @@ export class MemoryDaemon {
   startedAt = Date.UTC(2026, 10, 25, 4)
   /** What the verbose Status of CRI shows as `config`, as JSON. */
   criConfig = '{}'
+  conditions: CriStatus['conditions'] = [{ type: 'RuntimeReady', isTrue: true, reason: '', message: '' }]
   server: DaemonServer = { uuid: '329efafd-d8b6-46de-a6f9-0a6527932d98', pid: 4711, deprecations: [] }
   plugins: DaemonPlugin[] = [
     { type: 'io.containerd.cri.v1', id: 'images', exports: new Map(), initError: null },
@@ -197,7 +198,7 @@ class MemoryDaemonClient implements DaemonClient {
     const ask = <T>(answer: () => T) => this.#ask(answer)
     this.cri = {
       version: () => ask(() => ({ name: 'containerd', version: daemon.version })),
-      status: () => ask(() => criStatus(daemon.criConfig)),
+      status: () => ask(() => ({ conditions: daemon.conditions, config: readCriConfig(daemon.criConfig) })),
       pullImage: (reference) => ask(() => daemon.pull(reference)),
       imageStatus: (reference) =>
         ask(() => daemon.criImages().find((it) => it.id === reference || it.tags.includes(reference)) ?? null),
@@ -316,11 +317,6 @@ class MemoryNamespaceClient implements NamespaceClient {
   #store(): Store {
     return this.#daemon.store(this.#namespace)
   }
-}
-
-function criStatus(config: string): CriStatus {
-  const conditions = [{ type: 'RuntimeReady', isTrue: true, reason: '', message: '' }]
-  return { conditions, config: readCriConfig(config) }
 }
 
 function refusal(path: string, details: string): DaemonRefusal {

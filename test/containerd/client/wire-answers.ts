@@ -44,13 +44,10 @@ export const ANSWERS: Record<string, Answer> = {
     const { name, version } = await client.cri.version()
     return { runtimeName: name, runtimeVersion: version }
   },
-  [`${CRI_RUNTIME}/Status`]: async (_, { client, daemon }) => {
-    const { conditions } = await client.cri.status()
-    return {
-      status: { conditions: conditions.map(({ isTrue, ...it }) => ({ ...it, status: isTrue })) },
-      info: { config: daemon.criConfig, golang: '"go1.27.1"' },
-    }
-  },
+  [`${CRI_RUNTIME}/Status`]: async (_, { daemon }) => ({
+    status: { conditions: daemon.conditions.map(({ isTrue, ...it }) => ({ ...it, status: isTrue })) },
+    info: { config: daemon.criConfig, golang: '"go1.27.1"' },
+  }),
   [`${CRI_IMAGES}/ListImages`]: async (_, { client }) => ({ images: (await client.cri.listImages()).map(criImageOf) }),
   [`${CRI_IMAGES}/ImageStatus`]: async (request, { client }) => {
     const image = await client.cri.imageStatus(referenceOf(request))

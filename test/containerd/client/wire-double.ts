@@ -23,6 +23,8 @@ export type Manner = 'serve' | 'hang' | 'nonsense'
 export class WireDouble {
   readonly socket: string
   manner: Manner = 'serve'
+  /** Methods that are never answered, while the others are. */
+  readonly hanging = new Set<string>()
   /** Calls that came in and are not answered, by method; the most at a time. */
   readonly pending = new Map<string, number>()
   readonly mostPending = new Map<string, number>()
@@ -90,7 +92,7 @@ export class WireDouble {
     if (answer === undefined) throw new Error(`the double does not know ${path}`)
     return (call: grpc.ServerUnaryCall<Plain, Plain>, done: grpc.sendUnaryData<Plain>) => {
       this.#count(path, 1)
-      if (this.manner === 'hang') return call.on('cancelled', () => this.#count(path, -1))
+      if (this.manner === 'hang' || this.hanging.has(path)) return call.on('cancelled', () => this.#count(path, -1))
       answer(call.request, this.#asked(call.metadata))
         .then((it) => done(null, it))
         .catch((error: unknown) => done(statusOf(error)))
