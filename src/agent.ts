@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type Logger, pino } from 'pino'
@@ -18,6 +19,7 @@ import { ReportMetrics } from './metrics/report-metrics.ts'
 import type { AgentState } from './server/agent-state.ts'
 import { build } from './server/build.ts'
 import { configFilePart } from './watch/config-file.ts'
+import { type DaemonAnswer, DaemonMonitor, openDaemon } from './watch/daemon-monitor.ts'
 import { type Evaluate, type Evaluation, Evaluator } from './watch/evaluator.ts'
 import { InputReader } from './watch/input-reader.ts'
 import { InputWatcher, type WatchedPart, type WatchOptions } from './watch/input-watcher.ts'
@@ -32,6 +34,8 @@ export interface AgentOptions {
   logger?: Logger
   /** The rules; a test may hand in its own. */
   evaluate?: Evaluate
+  /** Opens containerd's socket; a test may hand in a daemon of its own. */
+  openDaemon?: typeof openDaemon
 }
 
 /** A running agent. */
@@ -44,6 +48,8 @@ export interface Agent {
   stop(): Promise<void>
 }
 
+/** The first evaluation waits so long for the daemon: it answers in a few milliseconds, if it does. */
+const DAEMON_GRACE_MS = 1000
 /** Requests under way get so long to end. */
 const STOP_GRACE_MS = 1500
 
@@ -69,6 +75,8 @@ class RunningAgent implements Agent, AgentState {
   #configText: string
   #config: Config
   #reader: InputReader
+  #monitor: DaemonMonitor | null = null
+  #daemonAnswer: DaemonAnswer | null = null
   #inputsWatcher: InputWatcher
   #configWatcher: InputWatcher
   #inputs: Inputs | null = null
@@ -103,6 +111,7 @@ class RunningAgent implements Agent, AgentState {
       await this.#app.close()
       throw listenError(error, host, port)
     }
+    await Promise.race([this.#startMonitor(), delay(DAEMON_GRACE_MS, undefined, { ref: false })])
     this.#inputsWatcher.start()
     this.#configWatcher.start()
     await this.#ready.promise
@@ -144,6 +153,7 @@ class RunningAgent implements Agent, AgentState {
   async #stop(): Promise<void> {
     this.#inputsWatcher.stop()
     this.#configWatcher.stop()
+    await this.#monitor?.stop()
     const force = setTimeout(() => this.#app.server.closeAllConnections(), STOP_GRACE_MS)
     await this.#app.close()
     clearTimeout(force)
@@ -174,6 +184,20 @@ class RunningAgent implements Agent, AgentState {
       },
       onChange: (names) => this.#evaluate(names),
     })
+  }
+
+  async #startMonitor(): Promise<void> {
+    const { host, containerd } = this.#config
+    if (containerd.socket === null) return
+    this.#monitor = new DaemonMonitor(
+      (this.#options.openDaemon ?? openDaemon)(host.root, containerd.socket),
+      (answer) => {
+        this.#daemonAnswer = answer
+        this.#reader.hear(answer)
+        this.#inputsWatcher.nudge()
+      },
+    )
+    await this.#monitor.start()
   }
 
   #watchConfig(): InputWatcher {
@@ -218,6 +242,8 @@ class RunningAgent implements Agent, AgentState {
     this.#inputsWatcher.stop()
     this.#configWatcher.stop()
     const { host, port } = this.#config.http
+    const isSameDaemon =
+      config.containerd.socket === this.#config.containerd.socket && config.host.root === this.#config.host.root
     if (host !== config.http.host || port !== config.http.port) {
       this.#logger.warn('http.host and http.port stay as they are until a restart')
     }
@@ -231,8 +257,17 @@ class RunningAgent implements Agent, AgentState {
     this.#logger.info({ file: this.#options.configFile }, 'configuration reloaded')
     this.#inputsWatcher = this.#watchInputs()
     this.#configWatcher = this.#watchConfig()
+    if (isSameDaemon && this.#daemonAnswer !== null) reader.hear(this.#daemonAnswer)
+    if (!isSameDaemon) this.#changeDaemon()
     this.#inputsWatcher.start()
     this.#configWatcher.start()
+  }
+
+  #changeDaemon(): void {
+    void this.#monitor?.stop()
+    this.#monitor = null
+    this.#daemonAnswer = null
+    void this.#startMonitor()
   }
 
   #reload(read: () => string): void {

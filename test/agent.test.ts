@@ -13,12 +13,16 @@ import {
 import { get, Agent as HttpAgent } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { type AgentOptions, startAgent } from '../src/agent.ts'
+import { readDaemonFacts } from '../src/containerd/client/read-daemon-facts.ts'
 import { evaluate } from '../src/drift/evaluate.ts'
 import type { Finding, NodeReport } from '../src/drift/report.ts'
+import { PullpathError } from '../src/errors.ts'
 import { nodeAt } from '../src/hosts/tree.ts'
+import { MemoryDaemon } from './containerd/client/memory-daemon.ts'
 import {
   configOf,
   type NodeDirectory,
@@ -392,4 +396,71 @@ t.test('it writes nothing to the node and leaves no descriptor open', async (t) 
   }
   t.same(list(), before)
   t.equal(await it.sample('process_open_fds'), descriptors)
+})
+
+/** An agent that is told of a socket, and the daemon behind it. */
+async function agentWithDaemon(t: Test, daemon = new MemoryDaemon()) {
+  const openDaemon = async () => ({ client: daemon.client(), readFacts: readDaemonFacts })
+  const it = await runningAgent(
+    t,
+    ({ directory, configFile }) => {
+      writeFileSync(configFile, configOf(directory, { more: `${QUICK}containerd: { socket: /run/c.sock }\n` }))
+    },
+    { openDaemon },
+  )
+  const truth = async () => ({
+    up: await it.sample('pullpath_input_up', { input: 'containerd' }),
+    unreadable: await it.sample('pullpath_fault', { registry: '', reason: 'unreadable' }),
+    inSync: await it.sample('pullpath_registry_in_sync', { registry: 'docker.io' }),
+  })
+  return { ...it, daemon, truth }
+}
+
+t.test('what the running daemon says of itself is in the report, with where it comes from and when', async (t) => {
+  const { report, text, every } = await agentWithDaemon(t)
+  const { containerd } = await report()
+  t.match(containerd, { version: '2.1.9+unknown', assumed: [/^config_path/, /^local pull mode/] })
+  t.match(containerd.facts[0], {
+    name: 'version',
+    value: '2.1.9+unknown',
+    origin: 'daemon',
+    source: 'Version',
+    at: /^20/,
+  })
+  t.match(containerd.facts[1], { name: 'started', value: '2026-11-25T04:00:00.000Z', origin: 'daemon' })
+  t.match(await text('/'), /Known about containerd:\n {2}- version 2\.1\.9\+unknown, said by the daemon \(Version\)/)
+  t.notOk(
+    every.some(({ msg }) => msg === 'input down'),
+    'it was asked before the first evaluation',
+  )
+})
+
+t.test('a daemon that hangs, goes away or comes back as another release is told at each point', async (t) => {
+  const { daemon, truth, said, report } = await agentWithDaemon(t)
+  t.same(await truth(), { up: 1, unreadable: 0, inSync: 1 })
+  for (const code of ['PP_DAEMON_SILENT', 'PP_DAEMON_UNREACHABLE', 'PP_DAEMON_PROTOCOL'] as const) {
+    daemon.failure = new PullpathError(code, 'the daemon is not itself')
+    t.match(await said('input down'), { input: 'containerd', reason: /the daemon is not itself/ })
+    t.same(await truth(), { up: 0, unreadable: 1, inSync: 0 }, code)
+    t.equal((await report()).containerd.version, '2.1.9+unknown', 'what it said last is still shown')
+    daemon.failure = null
+    await said('input up')
+    t.same(await truth(), { up: 1, unreadable: 0, inSync: 1 }, `after ${code}`)
+  }
+  daemon.failure = new PullpathError('PP_DAEMON_UNREACHABLE', 'restarted')
+  daemon.version = '2.2.7'
+  await said('input down')
+  daemon.failure = null
+  await said('input up')
+  t.equal((await report()).containerd.version, '2.2.7')
+})
+
+t.test('a socket that the configuration names no more is not asked any more', async (t) => {
+  const { node, agent, said, sample } = await agentWithDaemon(t)
+  t.equal(await sample('pullpath_input_up', { input: 'containerd' }), 1)
+  writeFileSync(node.configFile, configOf(node.directory, { more: QUICK }))
+  agent.reload()
+  await said('configuration reloaded')
+  while ((await sample('pullpath_input_up', { input: 'containerd' })) !== undefined) await nextTurn()
+  t.pass('its input is gone')
 })

@@ -112,8 +112,12 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
     configFile: optionalPath(
       "The daemon's configuration, such as `/etc/cri/containerd.toml`, read with what it imports; credentials in it are dropped. null: it is not read, and what it would say is assumed.",
     ),
-    socket: optionalPath("The daemon's socket, such as `/run/containerd/containerd.sock`. Not used yet."),
-    version: version('The release of containerd; null: that of the newest Talos release is assumed, and said.'),
+    socket: optionalPath(
+      "The daemon's socket, such as `/run/containerd/containerd.sock`: it is asked what it knows. Its directory must be mounted, not the socket, which a restart replaces. null: the daemon is not asked.",
+    ),
+    version: version(
+      'The release of containerd; null: as the daemon says, else that of the newest Talos release is assumed, and said.',
+    ),
     pullMode: {
       type: ['string', 'null'],
       description:

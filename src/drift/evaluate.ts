@@ -4,12 +4,13 @@ import { nodeAt, type TreeNode } from '../hosts/tree.ts'
 import type { Intent } from '../intent/intent.ts'
 import { type Attribution, attributionOf } from './attribution.ts'
 import { conflictOf } from './conflict-findings.ts'
+import { configPathMismatch, layersDeclaredDiscarded } from './daemon-findings.ts'
 import { type DeclaredRegistry, declaredRegistries } from './declared-registries.ts'
 import { driftOf } from './drift-findings.ts'
 import { isEffective } from './effective.ts'
 import type { DaemonFacts, NodeFacts, ObservedTree } from './facts.ts'
 import { type FindingDraft, makeFinding, withDistinctIds } from './finding.ts'
-import { configPathMismatch, layersDeclaredDiscarded, nodeFindings } from './node-findings.ts'
+import { nodeFindings } from './node-findings.ts'
 import { type ExpectedState, expectedState } from './node-paths.ts'
 import type { RatedPath } from './path-comparison.ts'
 import { pathReport } from './path-report.ts'
@@ -83,6 +84,7 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
       pullMode: daemon.pullMode,
       configPath: daemon.configPath,
       hostsDir: daemon.hostsDir,
+      facts: daemon.facts.map((it) => ({ ...it })),
       assumed: [...daemon.assumed],
     },
     spegel: intent.spegel && { version: intent.spegel.version.text, assumed: intent.spegel.versionAssumed },

@@ -1,4 +1,5 @@
 import type { DaemonProfile } from '../containerd/pull-path.ts'
+import type { DaemonFact } from '../containerd/running-daemon.ts'
 import type { FileView } from '../hosts/file-view.ts'
 import type { TreeNode } from '../hosts/tree.ts'
 import type { InputReport } from './report.ts'
@@ -19,8 +20,12 @@ export interface DaemonFacts extends DaemonProfile {
   configPathKnown: boolean
   /** null: not known. */
   discardUnpackedLayers: boolean | null
-  /** Where `configPath` and `discardUnpackedLayers` were read; empty where they were not. */
-  configSource: string
+  /** The file that sets `configPath`, or the first one of the daemon's configuration; null: none was read. */
+  configFile: string | null
+  /** Each of these, with where it comes from. */
+  facts: readonly DaemonFact[]
+  /** Where its configuration changed after the daemon had read it. */
+  stale: { file: string /** ISO 8601. */; changedAt: string /** ISO 8601. */; startedAt: string } | null
   /** What is assumed, in words for a person. */
   assumed: readonly string[]
   /** What of the daemon's configuration does not count, in words with its place. */

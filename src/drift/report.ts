@@ -1,5 +1,6 @@
 import type { EndpointReport } from '../containerd/endpoint-report.ts'
 import type { PathError, PathNote, PullMode } from '../containerd/pull-path.ts'
+import type { DaemonFact } from '../containerd/running-daemon.ts'
 import type { Writer } from '../hosts/fingerprint.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { FindingKind, Reason, Severity } from './reasons.ts'
@@ -104,6 +105,8 @@ export interface NodeReport {
     pullMode: PullMode
     configPath: string
     hostsDir: string
+    /** What is known about the daemon, and how. */
+    facts: DaemonFact[]
     /** What of this was not given and is assumed, in words. */
     assumed: string[]
   }

@@ -1,4 +1,5 @@
 import type { NodeReport } from '../drift/report.ts'
+import { daemonFactLines } from './daemon-fact-lines.ts'
 import { bySeverity, renderFinding } from './finding-text.ts'
 import { printable } from './printable.ts'
 import { renderRegistryTable } from './registry-table.ts'
@@ -26,6 +27,8 @@ export function renderReportText(found: NodeReport, options: RenderOptions, subj
   }
   const unread = report.inputs.filter((it) => !it.up).map((it) => `${it.input}: ${it.message}`)
   if (unread.length > 0) blocks.push(titledList('Could not be read:', unread, options))
+  const facts = subject === 'intent' ? [] : daemonFactLines(report.containerd.facts)
+  if (facts.length > 0) blocks.push(titledList('Known about containerd:', facts, options))
   if (report.containerd.assumed.length > 0) blocks.push(titledList('Assumed:', report.containerd.assumed, options))
   if (report.notes.length > 0) blocks.push(titledList('Notes:', report.notes, options))
   return `${blocks.join('\n\n')}\n`

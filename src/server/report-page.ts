@@ -1,4 +1,5 @@
 import type { Finding, NodeReport, RegistryReport } from '../drift/report.ts'
+import { daemonFactLines } from '../render/daemon-fact-lines.ts'
 
 /** The report as one self-contained HTML page: no script, nothing loaded from elsewhere. */
 export function reportPage(report: NodeReport): string {
@@ -27,6 +28,7 @@ ${report.findings.length === 0 ? `<p>${nothing}</p>` : report.findings.map(findi
 ${report.registries.map(registryRow).join('\n')}
 </table>
 ${listBlock('Could not be read', down)}
+${listBlock('Known about containerd', daemonFactLines(containerd.facts))}
 ${listBlock('Assumed', containerd.assumed)}
 ${listBlock('Notes', report.notes)}
 <p><a href="/api/v1/report">report</a> · <a href="/api/v1/findings">findings</a> ·

@@ -137,7 +137,22 @@ const nodeReport = named(
   record({
     node: record({ name: text, ip: text }),
     evaluatedAt: text,
-    containerd: record({ version: text, pullMode, configPath: text, hostsDir: text, assumed: texts }),
+    containerd: record({
+      version: text,
+      pullMode,
+      configPath: text,
+      hostsDir: text,
+      facts: listOf(
+        record({
+          name: oneOf('version', 'started', 'pull mode', 'config_path', 'discard_unpacked_layers'),
+          value: text,
+          origin: oneOf('daemon', 'file', 'configured', 'assumed'),
+          source: { ...text, description: 'What was asked or read; empty where it is assumed.' },
+          at: { ...text, description: 'ISO 8601; empty where it was not read anywhere.' },
+        }),
+      ),
+      assumed: texts,
+    }),
     spegel: orNull(record({ version: text, assumed: flag })),
     talos: orNull(record({ version: text })),
     inputs: listOf(

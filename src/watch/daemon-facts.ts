@@ -1,17 +1,16 @@
 import type { Config } from '../config/config.ts'
 import { behaviourOf } from '../containerd/behaviour.ts'
-import { type DaemonConfig, readDaemonConfig } from '../containerd/daemon-config.ts'
+import { readDaemonConfig } from '../containerd/daemon-config.ts'
 import type { ConfigRefusal } from '../containerd/daemon-config-files.ts'
-import type { PullMode } from '../containerd/pull-path.ts'
+import type { Known, RunningDaemon } from '../containerd/running-daemon.ts'
+import { ASSUMED_CONTAINERD, assumed, type DaemonSources, daemonFactsOf, given } from '../drift/daemon-facts.ts'
 import type { DaemonFacts } from '../drift/facts.ts'
 import { PullpathError } from '../errors.ts'
 import type { InputFailure } from '../input-failure.ts'
 import { formatPosition } from '../source-position.ts'
-import { isAtLeast, parseVersion, type Version } from '../version.ts'
+import { parseVersion, type Version } from '../version.ts'
+import type { DaemonAnswer } from './daemon-monitor.ts'
 import { HostFiles } from './host-files.ts'
-
-/** The containerd of the newest stable Talos, 1.13.9. */
-const ASSUMED_CONTAINERD = '2.2.7'
 
 /** What is known about the daemon now. */
 export interface DaemonReading {
@@ -19,22 +18,45 @@ export interface DaemonReading {
   failure: InputFailure | null
 }
 
+/** The configuration that one start of the daemon has read, as far as its files tell. */
+interface InForce {
+  /** ISO 8601; null: the daemon was not asked. */
+  startedAt: string | null
+  file: NonNullable<DaemonSources['file']>
+  /** Of the texts of all files. */
+  digest: string
+  /** Whether they were older than the start when they were read. */
+  isCertain: boolean
+}
+
 /**
- * Reads the daemon's configuration again and again; while nothing of it changes the reading stays the same object.
- * A configuration that cannot be read any more leaves the last facts in force, and is down.
+ * Reads the daemon's configuration again and again, and joins it with what the daemon says of itself; while nothing of
+ * either changes the reading stays the same object. A configuration that cannot be read any more leaves the last facts
+ * in force, and is down; so does a daemon that does not answer any more.
  */
 export class DaemonReader {
   readonly #config: Config
-  readonly #version: Version
+  readonly #given: Version | null
+  #answer: DaemonAnswer
   #files: HostFiles | null = null
+  #inForce: InForce | null = null
   #reading: DaemonReading | null = null
 
   /** Throws PP_VERSION_INVALID and PP_VERSION_UNSUPPORTED. */
   constructor(config: Config) {
     this.#config = config
-    this.#version = requiredVersion(config.containerd.version ?? ASSUMED_CONTAINERD)
+    this.#answer = unanswered(config.containerd.socket)
+    const { version } = config.containerd
+    this.#given = version === null ? null : requiredVersion(version)
     // Refused at once, not at every evaluation.
-    behaviourOf(this.#version)
+    if (this.#given !== null) behaviourOf(this.#given)
+  }
+
+  /** Takes what the daemon said last. It is told by what changed: the same object changes nothing. */
+  hear(answer: DaemonAnswer): void {
+    if (answer === this.#answer) return
+    this.#answer = answer
+    this.#reading = null
   }
 
   /** Whatever is wrong with the files is told in the reading. */
@@ -44,68 +66,58 @@ export class DaemonReader {
   }
 
   #readNow(): DaemonReading {
-    const { host, containerd } = this.#config
-    if (containerd.configFile === null) return this.#reading ?? { facts: this.#assumedFacts(), failure: null }
-    const files = new HostFiles(host.root)
+    const { running, failure } = this.#answer
+    const version = this.#version(running)
+    const { configFile, hostsDir, pullMode } = this.#config.containerd
+    const sources = { hostsDir, configured: { pullMode }, version, running }
+    if (configFile === null) {
+      return { facts: daemonFactsOf({ ...sources, file: null, stale: null }), failure }
+    }
+    const files = new HostFiles(this.#config.host.root)
     this.#files = files
-    const reading = readDaemonConfig(containerd.configFile, files, this.#version)
-    if (reading.ok) return { facts: this.#factsOf(reading.config), failure: null }
-    // A configuration that containerd refuses is not in force: the last one is, until containerd is started again.
-    return { facts: this.#reading?.facts ?? this.#assumedFacts(), failure: failureOf(reading.refusal, files) }
-  }
-
-  #factsOf(config: DaemonConfig): DaemonFacts {
-    const { configPath, discardUnpackedLayers, legacyMirrors, files, ignored } = config
-    return {
-      version: this.#version,
-      pullMode: this.#config.containerd.pullMode ?? config.pullMode,
-      configPath: configPath.value,
-      legacyMirrors,
-      hostsDir: this.#config.containerd.hostsDir,
-      configPathKnown: true,
-      discardUnpackedLayers: discardUnpackedLayers.value,
-      configSource: configPath.source?.file ?? files[0] ?? '',
-      assumed: this.#assumedVersion(),
-      notes: ignored.map(({ message, source }) => `${message} (${formatPosition(source)})`),
+    const reading = readDaemonConfig(configFile, files, version.value)
+    const startedAt = running?.startedAt.value ?? null
+    const newer = startedAt === null ? null : newerThan(startedAt, files)
+    if (!reading.ok) {
+      // A configuration that containerd refuses is not in force: the last one is, until containerd is started again.
+      const facts = daemonFactsOf({ ...sources, file: this.#inForce?.file ?? null, stale: newer })
+      return { facts, failure: joined(failureOf(reading.refusal, files), failure) }
     }
+    const file = { config: reading.config, at: new Date().toISOString() }
+    const read: InForce = { startedAt, file, digest: files.digest, isCertain: newer === null }
+    const known = this.#inForce?.startedAt === startedAt && this.#inForce.isCertain ? this.#inForce : null
+    this.#inForce = newer === null || known === null ? read : known
+    // A file that was written again with the same text changes nothing.
+    const stale = known?.digest === read.digest ? null : newer
+    return { facts: daemonFactsOf({ ...sources, file: this.#inForce.file, stale }), failure }
   }
 
-  /** What holds without the daemon's configuration. */
-  #assumedFacts(): DaemonFacts {
-    const { hostsDir, pullMode } = this.#config.containerd
-    const assumed = this.#assumedVersion()
-    assumed.push(`config_path is ${hostsDir} (containerd.configFile)`)
-    const mode = pullMode ?? this.#usualPullMode()
-    if (pullMode === null) assumed.push(`${mode} pull mode (containerd.configFile or containerd.pullMode)`)
-    return {
-      version: this.#version,
-      pullMode: mode,
-      configPath: hostsDir,
-      legacyMirrors: new Map(),
-      hostsDir,
-      configPathKnown: false,
-      discardUnpackedLayers: null,
-      configSource: '',
-      assumed,
-      notes: [],
-    }
+  #version(running: RunningDaemon | null): Known<Version> {
+    if (this.#given !== null) return given(this.#given, 'containerd.version')
+    return running?.version ?? assumed(requiredVersion(ASSUMED_CONTAINERD))
   }
+}
 
-  #assumedVersion(): string[] {
-    if (this.#config.containerd.version !== null) return []
-    return [`containerd ${ASSUMED_CONTAINERD}, as the newest Talos release has it (containerd.version)`]
-  }
+/** A daemon that is to be asked is not known until it has answered. */
+function unanswered(socket: string | null): DaemonAnswer {
+  const failure = socket === null ? null : ({ reason: 'silent', message: `${socket}: no answer yet` } as const)
+  return { running: null, failure }
+}
 
-  /** Talos sets use_local_image_pull; elsewhere containerd 2.1 and later pull through the transfer service. */
-  #usualPullMode(): PullMode {
-    const isTalos = this.#config.containerd.hostsDir.startsWith('/etc/cri/')
-    return !isTalos && isAtLeast(this.#version, '2.1.0') ? 'transfer' : 'local'
-  }
+function newerThan(startedAt: string, files: HostFiles): DaemonFacts['stale'] {
+  const newest = files.newest
+  if (newest === null || newest.modifiedAt <= Date.parse(startedAt)) return null
+  return { file: newest.path, changedAt: new Date(newest.modifiedAt).toISOString(), startedAt }
 }
 
 function failureOf({ reason, message, source }: ConfigRefusal, files: HostFiles): InputFailure {
   if (reason === 'unreadable') return { reason, message: files.failures.join('; ') || message }
   return { reason, message: source === null ? message : `${formatPosition(source)}: ${message}` }
+}
+
+/** The files' failure first: it is the one that lasts. */
+function joined(files: InputFailure, daemon: InputFailure | null): InputFailure {
+  return daemon === null ? files : { reason: files.reason, message: `${files.message}; ${daemon.message}` }
 }
 
 function requiredVersion(text: string): Version {

@@ -12,7 +12,7 @@ import { resolveHostPath } from './host-path.ts'
 export class HostFiles {
   readonly #hostRoot: string
   /** What each file said, as a digest: such files hold credentials, which are not kept. Or why it said nothing. */
-  readonly #seen = new Map<string, { digest: string | null; failure: string }>()
+  readonly #seen = new Map<string, { digest: string | null; failure: string; modifiedAt: number }>()
   readonly #globs = new Map<string, string[]>()
   readonly #directories = new Set<string>()
 
@@ -22,8 +22,8 @@ export class HostFiles {
 
   /** null: it is missing or cannot be read; `failures` says why. */
   read(path: string): string | null {
-    const { text, failure } = this.#readNow(path)
-    this.#seen.set(path, { digest: digestOf(text), failure })
+    const { text, failure, modifiedAt } = this.#readNow(path)
+    this.#seen.set(path, { digest: digestOf(text), failure, modifiedAt })
     return text
   }
 
@@ -42,6 +42,17 @@ export class HostFiles {
     return [...this.#directories]
   }
 
+  /** Of all texts: the same files with the same texts have the same digest. */
+  get digest(): string {
+    return digestOf(JSON.stringify([...this.#seen].map(([path, { digest }]) => [path, digest]))) ?? ''
+  }
+
+  /** The file that was written to last, in milliseconds since the epoch; null: none could be read. */
+  get newest(): { path: string; modifiedAt: number } | null {
+    const [newest] = [...this.#seen].sort(([, a], [, b]) => b.modifiedAt - a.modifiedAt)
+    return newest === undefined || newest[1].modifiedAt === 0 ? null : { path: newest[0], ...newest[1] }
+  }
+
   /** Whether every question that was asked here would get the same answer now. */
   isCurrent(): boolean {
     const now = new HostFiles(this.#hostRoot)
@@ -53,18 +64,19 @@ export class HostFiles {
     return true
   }
 
-  #readNow(path: string): { text: string | null; failure: string } {
+  #readNow(path: string): { text: string | null; failure: string; modifiedAt: number } {
     const found = resolveHostPath(this.#hostRoot, path)
     if (found.kind === 'absent') {
       this.#directories.add(found.nearest)
-      return { text: null, failure: 'no such file or directory' }
+      return { text: null, failure: 'no such file or directory', modifiedAt: 0 }
     }
-    if (found.kind === 'unreadable') return { text: null, failure: found.node.message }
+    if (found.kind === 'unreadable') return { text: null, failure: found.node.message, modifiedAt: 0 }
     this.#directories.add(dirname(found.real))
     const node = readRegularFile(found.real)
-    if (node.kind === 'unreadable') return { text: null, failure: node.message }
-    if (node.text !== null) return { text: node.text, failure: '' }
-    return { text: null, failure: node.omitted === 'too-large' ? 'too large' : 'not UTF-8' }
+    if (node.kind === 'unreadable') return { text: null, failure: node.message, modifiedAt: 0 }
+    const modifiedAt = node.modifiedAt ?? 0
+    if (node.text !== null) return { text: node.text, failure: '', modifiedAt }
+    return { text: null, failure: node.omitted === 'too-large' ? 'too large' : 'not UTF-8', modifiedAt }
   }
 
   #names(directory: string): string[] {

@@ -10,6 +10,7 @@ import type { Intent } from '../intent/intent.ts'
 import { readIntent } from '../intent/read-intent.ts'
 import { parseVersion, type Version } from '../version.ts'
 import { DaemonReader, type DaemonReading } from './daemon-facts.ts'
+import type { DaemonAnswer } from './daemon-monitor.ts'
 import { areSameTrees, type HostsTrees, HostsTreesReader } from './hosts-trees.ts'
 import type { WatchedPart } from './input-watcher.ts'
 import type { InputName, Inputs } from './inputs.ts'
@@ -61,6 +62,11 @@ export class InputReader {
     this.#rawDaemon = this.#daemonReader.read().value
     this.#daemon = this.#rawDaemon
     this.parts = [this.#daemonPart(), this.#hostsPart(), ...this.#intentParts(options)]
+  }
+
+  /** Takes what the running daemon said last; it counts from the next reading on. */
+  hear(answer: DaemonAnswer): void {
+    this.#daemonReader.hear(answer)
   }
 
   get memory(): InputMemory {
@@ -127,7 +133,7 @@ export class InputReader {
     const { intent, containerd } = this.#config
     return [
       'hosts',
-      ...(containerd.configFile === null ? [] : (['containerd'] as const)),
+      ...(containerd.configFile === null && containerd.socket === null ? [] : (['containerd'] as const)),
       ...(intent.talos.patches.length === 0 ? [] : (['intent_talos'] as const)),
       ...(intent.spegel.from === 'none' ? [] : (['intent_spegel'] as const)),
     ]

@@ -38,6 +38,7 @@ export class InputWatcher {
   #timer: NodeJS.Timeout | null = null
   #due = Number.POSITIVE_INFINITY
   #complete = false
+  #isStarted = false
   #stopped = false
 
   constructor(parts: readonly WatchedPart[], options: WatchOptions) {
@@ -47,7 +48,13 @@ export class InputWatcher {
   }
 
   start(): void {
+    this.#isStarted = true
     this.#cycle()
+  }
+
+  /** Reads again at once: something changed that no directory tells of. */
+  nudge(): void {
+    if (this.#isStarted) this.#schedule(COALESCE_MS)
   }
 
   stop(): void {

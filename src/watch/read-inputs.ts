@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import type { TreeNode } from '../hosts/tree.ts'
+import { askDaemon, type DaemonAnswer, openDaemon } from './daemon-monitor.ts'
 import { InputReader } from './input-reader.ts'
 import type { WatchedPart } from './input-watcher.ts'
 import type { Inputs } from './inputs.ts'
@@ -16,11 +17,21 @@ const FRESH_MS = 1000
  */
 export async function readInputs(config: Config): Promise<Inputs> {
   const reader = new InputReader(config, { relative: true, memory: null })
+  if (config.containerd.socket !== null) reader.hear(await askOnce(config.host.root, config.containerd.socket))
   for (const part of reader.parts) part.accept(part.read().value)
   const first = reader.inputs(Date.now())
   if (Date.now() - newestChange(first.observed.hosts) > FRESH_MS) return first
   await settle(reader.parts, config.watch.settle)
   return reader.inputs(Date.now())
+}
+
+async function askOnce(hostRoot: string, socket: string): Promise<DaemonAnswer> {
+  const daemon = await openDaemon(hostRoot, socket)
+  try {
+    return await askDaemon(daemon, null)
+  } finally {
+    daemon.client.close()
+  }
 }
 
 async function settle(parts: readonly WatchedPart[], time: number): Promise<void> {

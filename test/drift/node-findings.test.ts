@@ -19,18 +19,18 @@ t.test('containerd must read the directory that Talos and Spegel write', async (
     [{ configPath: '/etc/containerd/certs.d', configPathKnown: false }, null],
   ]
   for (const [daemon, summary] of cases) {
-    const [finding] = of({ configPathKnown: true, configSource: '/etc/cri/conf.d/cri.toml', ...daemon })
+    const [finding] = of({ configPathKnown: true, configFile: '/etc/cri/conf.d/cri.toml', ...daemon })
     t.equal(finding?.reason, summary === null ? undefined : 'config-path-mismatch', JSON.stringify(daemon))
     if (summary !== null) t.match(finding?.summary, summary)
   }
 })
 
 t.test('the command reads the file that set it, else the one that Talos makes', async (t) => {
-  const command = (configSource: string) => {
-    return of({ configPathKnown: true, configPath: '/a', configSource })[0]?.remedy[0]?.command
+  const command = (configFile: string | null) => {
+    return of({ configPathKnown: true, configPath: '/a', configFile })[0]?.remedy[0]?.command
   }
   t.match(command('/etc/cri/conf.d/10-own.part'), 'read /etc/cri/conf.d/10-own.part |')
-  t.match(command(''), 'read /etc/cri/conf.d/cri.toml |')
+  t.match(command(null), 'read /etc/cri/conf.d/cri.toml |')
 })
 
 t.test('discarded layers matter to peers alone', async (t) => {

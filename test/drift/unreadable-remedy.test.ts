@@ -14,11 +14,13 @@ function commands(inputs: readonly InputReport['input'][], hosts = directoryNode
 }
 
 const ON_DISK = /^talosctl -n 192\.168\.1\.98 ls -l -r \/etc\/cri\/conf\.d\/hosts$/
+const DAEMON = /^talosctl -n 192\.168\.1\.98 service cri$/
+const CONFIGURATION = /^talosctl -n 192\.168\.1\.98 ls -l -r \/etc\/cri$/
 const CONFIG_MAP = /^kubectl -n kube-system describe daemonset pullpath$/
 
 t.test('what cannot be seen is shown where it stands', async (t) => {
   t.match(commands(['hosts']), [ON_DISK])
-  t.match(commands(['containerd']), [/^talosctl -n 192\.168\.1\.98 ls -l -r \/etc\/cri$/])
+  t.match(commands(['containerd']), [DAEMON, CONFIGURATION])
   t.match(commands(['intent_talos']), [CONFIG_MAP])
   t.match(commands(['intent_spegel']), [CONFIG_MAP])
   t.equal(commands(['intent_talos', 'intent_spegel'])?.length, 1)

@@ -76,6 +76,7 @@ export function report(facts: Partial<NodeReport> = {}): NodeReport {
       pullMode: 'local',
       configPath: '/etc/cri/conf.d/hosts',
       hostsDir: '/etc/cri/conf.d/hosts',
+      facts: [],
       assumed: [],
     },
     spegel: { version: '0.7.4', assumed: true },

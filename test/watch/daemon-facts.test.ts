@@ -1,8 +1,10 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config/read-config.ts'
+import { parseVersion } from '../../src/version.ts'
 import { DaemonReader } from '../../src/watch/daemon-facts.ts'
+import type { DaemonAnswer } from '../../src/watch/daemon-monitor.ts'
 
 const MAIN = "version = 3\nimports = ['/etc/cri/conf.d/cri.toml']\n"
 const PARTS = `[plugins.'io.containerd.cri.v1.images']
@@ -28,15 +30,15 @@ function reader(root: string, containerd: Readonly<Record<string, string>> = {})
 
 t.test('knows config_path, the pull mode and whether layers are kept from the daemon configuration', async (t) => {
   const { value, directories } = reader(node(t).root).read()
-  const { configPath, configPathKnown, pullMode, discardUnpackedLayers, configSource, assumed } = value.facts
+  const { configPath, configPathKnown, pullMode, discardUnpackedLayers, configFile, assumed } = value.facts
   t.same(
-    { configPath, configPathKnown, pullMode, discardUnpackedLayers, configSource, assumed },
+    { configPath, configPathKnown, pullMode, discardUnpackedLayers, configFile, assumed },
     {
       configPath: '/etc/cri/conf.d/hosts',
       configPathKnown: true,
       pullMode: 'local',
       discardUnpackedLayers: true,
-      configSource: '/etc/cri/conf.d/cri.toml',
+      configFile: '/etc/cri/conf.d/cri.toml',
       assumed: [],
     },
   )
@@ -103,7 +105,7 @@ for (const [what, spoil, reason, message] of BREAKS) {
     const good = daemon.read().value
     spoil(files)
     const bad = daemon.read().value
-    t.equal(bad.facts, good.facts)
+    t.same(bad.facts, good.facts)
     t.equal(bad.failure?.reason, reason)
     t.match(bad.failure?.message, message)
     t.equal(daemon.read().value, bad, 'and stays as it is')
@@ -126,7 +128,7 @@ t.test('what containerd passes over is told', async (t) => {
   const old = "[plugins.'io.containerd.grpc.v1.cri'.registry]\nconfig_path = '/etc/cri/conf.d/hosts'\n"
   const { facts } = reader(node(t, { parts: old }).root).read().value
   t.equal(facts.configPath, '/etc/containerd/certs.d:/etc/docker/certs.d')
-  t.equal(facts.configSource, '/etc/cri/containerd.toml')
+  t.equal(facts.configFile, '/etc/cri/containerd.toml')
   t.match(facts.notes, [/registry below the plugin .* is ignored/])
   t.same(facts.assumed, [], 'it was read, not assumed')
 })
@@ -141,3 +143,95 @@ t.test(
     t.end()
   },
 )
+
+const started = (startedAt: string, version = '2.2.7'): DaemonAnswer => {
+  const parsed = parseVersion(version)
+  if (parsed === null) throw new TypeError(version)
+  const said = <T>(value: T) => ({ value, origin: 'daemon' as const, source: 'asked', at: startedAt })
+  const untold = {
+    pullMode: null,
+    configPath: null,
+    legacyMirrors: null,
+    discardUnpackedLayers: null,
+    criFailure: null,
+  }
+  return { running: { version: said(parsed), startedAt: said(startedAt), ...untold }, failure: null }
+}
+
+const BEFORE = new Date('2026-09-01T08:00:00.000Z')
+const START = '2026-09-01T09:00:00.000Z'
+const AFTER = new Date('2026-09-01T10:00:00.000Z')
+const RESTART = '2026-09-01T11:00:00.000Z'
+
+/** Files as they were when the daemon started. */
+function startedNode(t: Test) {
+  const files = node(t)
+  for (const file of [files.main, files.parts]) utimesSync(file, BEFORE, BEFORE)
+  const daemon = reader(files.root)
+  daemon.hear(started(START))
+  return { ...files, daemon }
+}
+
+t.test('a configuration that changes after the daemon started is stale; what it started with stays in force', (t) => {
+  const { daemon, parts } = startedNode(t)
+  t.equal(daemon.read().value.facts.stale, null)
+  writeFileSync(parts, PARTS.replace('/etc/cri/conf.d/hosts', '/elsewhere'))
+  utimesSync(parts, AFTER, AFTER)
+  const { facts } = daemon.read().value
+  t.same(facts.stale, { file: '/etc/cri/conf.d/cri.toml', changedAt: AFTER.toISOString(), startedAt: START })
+  t.equal(facts.configPath, '/etc/cri/conf.d/hosts')
+  daemon.hear(started(RESTART))
+  t.match(daemon.read().value.facts, { stale: null, configPath: '/elsewhere' }, 'until it is started again')
+  t.end()
+})
+
+t.test('what the daemon started with is put back, and nothing is stale', (t) => {
+  const { daemon, parts } = startedNode(t)
+  daemon.read()
+  writeFileSync(parts, '')
+  t.not(daemon.read().value.facts.stale, null)
+  writeFileSync(parts, PARTS)
+  t.equal(daemon.read().value.facts.stale, null)
+  t.end()
+})
+
+t.test('a change that nobody saw is told by its time, and the files are all that is known', (t) => {
+  const { daemon, parts } = startedNode(t)
+  utimesSync(parts, AFTER, AFTER)
+  t.match(daemon.read().value.facts, { stale: { changedAt: AFTER.toISOString() }, configPath: '/etc/cri/conf.d/hosts' })
+  t.end()
+})
+
+t.test('a configuration that became invalid after the daemon started is stale as well', (t) => {
+  const { daemon, parts } = startedNode(t)
+  daemon.read()
+  writeFileSync(parts, 'nonsense')
+  t.match(daemon.read().value, { facts: { stale: { startedAt: START } }, failure: { reason: 'invalid' } })
+  t.end()
+})
+
+t.test('the files are read by the rules of the release that runs, unless one is configured', (t) => {
+  const { root } = node(t, {
+    main: MAIN.replace('3', '2'),
+    parts: PARTS.replaceAll('io.containerd.cri.v1.images', 'io.containerd.grpc.v1.cri'),
+  })
+  const of = (containerd: Record<string, string>, answer: DaemonAnswer) => {
+    const text = JSON.stringify({
+      node: { name: 'n', ip: '10.0.0.1' },
+      host: { root },
+      containerd: { configFile: '/etc/cri/containerd.toml', socket: '/run/c.sock', ...containerd },
+    })
+    const daemon = new DaemonReader(readConfig(text, 'config.yaml', { env: {}, hostname: 'n' }))
+    t.match(daemon.read().value.failure?.message, '/run/c.sock: no answer yet', 'it is down until it has answered')
+    daemon.hear(answer)
+    return daemon.read().value
+  }
+  t.match(of({}, started(RESTART, '1.7.24')), {
+    failure: null,
+    facts: { version: { text: '1.7.24' }, pullMode: 'local' },
+  })
+  t.match(of({ version: '2.1.9' }, started(RESTART, '1.7.24')).facts.version, { text: '2.1.9' })
+  const both = of({ configFile: '/none' }, { running: null, failure: { reason: 'unreachable', message: 'gone' } })
+  t.match(both.failure, { reason: 'unreadable', message: /no such file.*; gone$/ })
+  t.end()
+})

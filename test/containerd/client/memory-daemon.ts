@@ -41,6 +41,7 @@ const CRI_NAMESPACE = 'k8s.io'
 const SNAPSHOTTER = 'overlayfs'
 const INVALID_ARGUMENT = 3
 const NOT_FOUND = 5
+const UNIMPLEMENTED = 12
 const SOCKET = 'memory'
 
 /** A daemon in memory: what the agent needs of containerd, with the state in the open for tests to set. */
@@ -49,6 +50,8 @@ export class MemoryDaemon {
   startedAt = Date.UTC(2026, 10, 25, 4)
   /** What the verbose Status of CRI shows as `config`, as JSON. */
   criConfig = '{}'
+  /** Whether the CRI plugin loaded: without it its services are not there. */
+  hasCri = true
   conditions: CriStatus['conditions'] = [{ type: 'RuntimeReady', isTrue: true, reason: '', message: '' }]
   server: DaemonServer = { uuid: '329efafd-d8b6-46de-a6f9-0a6527932d98', pid: 4711, deprecations: [] }
   plugins: DaemonPlugin[] = [
@@ -198,7 +201,7 @@ class MemoryDaemonClient implements DaemonClient {
     const ask = <T>(answer: () => T) => this.#ask(answer)
     this.cri = {
       version: () => ask(() => ({ name: 'containerd', version: daemon.version })),
-      status: () => ask(() => ({ conditions: daemon.conditions, config: readCriConfig(daemon.criConfig) })),
+      status: () => ask(() => statusOf(daemon)),
       pullImage: (reference) => ask(() => daemon.pull(reference)),
       imageStatus: (reference) =>
         ask(() => daemon.criImages().find((it) => it.id === reference || it.tags.includes(reference)) ?? null),
@@ -317,6 +320,12 @@ class MemoryNamespaceClient implements NamespaceClient {
   #store(): Store {
     return this.#daemon.store(this.#namespace)
   }
+}
+
+function statusOf({ hasCri, conditions, criConfig }: MemoryDaemon): CriStatus {
+  if (hasCri) return { conditions, config: readCriConfig(criConfig) }
+  const details = 'unknown service runtime.v1.RuntimeService'
+  throw new DaemonRefusal('runtime.v1.RuntimeService/Status', { code: UNIMPLEMENTED, details })
 }
 
 function refusal(path: string, details: string): DaemonRefusal {
