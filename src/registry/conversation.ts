@@ -1,0 +1,156 @@
+import type { LookupFunction } from 'node:net'
+import type { SecureContext } from 'node:tls'
+import { Authorizer } from './authorizer.ts'
+import { type ErrorBody, readErrorBody } from './bounded-body.ts'
+import { type Challenge, parseChallenge, shownChallenge } from './challenge.ts'
+import { HttpExchange, type OutgoingRequest, type RequestBody } from './http-exchange.ts'
+import type { Operation } from './operation.ts'
+import type { Call, Exchange, RegistryEndpoint } from './registry-client.ts'
+import type { RegistryReason } from './registry-error.ts'
+
+/** A request to the endpoint's API. */
+export interface ApiRequest {
+  method: string
+  url: URL
+  headers?: Readonly<Record<string, string>>
+  body?: RequestBody | null
+  /** Of the token that it needs: `repository:library/app:pull`. */
+  scope: string
+  call: Call
+}
+
+interface Connecting {
+  /** For the endpoint's own host. */
+  own: SecureContext | undefined
+  /** For every other. */
+  other: SecureContext | undefined
+  verify: boolean
+  lookup: LookupFunction | null
+}
+
+/** What containerd follows as well. */
+const MAX_REDIRECTS = 10
+const REDIRECTS = new Set([301, 302, 303, 307, 308])
+const USER_AGENT = 'pullpath'
+
+/** Requests to one endpoint with what they bring with them: challenges, tokens and redirects. */
+export class Conversation {
+  readonly #endpoint: URL
+  readonly #headers: Readonly<Record<string, string>>
+  readonly #connecting: Connecting
+  readonly #authorizer: Authorizer
+
+  constructor(endpoint: URL, { headers, credentials }: RegistryEndpoint, connecting: Connecting) {
+    this.#endpoint = endpoint
+    this.#headers = headers
+    this.#connecting = connecting
+    this.#authorizer = new Authorizer(endpoint, credentials, (operation, request) =>
+      this.#follow(operation, 'token', request, true),
+    )
+  }
+
+  /** Fulfilled with an answer of 2xx, its body unread; everything else is an error. */
+  async request(operation: Operation, request: ApiRequest): Promise<HttpExchange> {
+    const authorization = await this.#authorizer.known(operation, request.scope)
+    let exchange = await this.#send(operation, request, authorization)
+    if (isGood(exchange)) return exchange
+    const body = await readErrorBody(exchange)
+    if (exchange.status === 401 && exchange.url.origin === this.#endpoint.origin) {
+      const challenge = this.#noteChallenge(operation, exchange)
+      const answer = await this.#authorizer.answer(operation, challenge, request.scope, authorization)
+      if (answer !== null) {
+        exchange = await this.#send(operation, request, answer)
+        if (isGood(exchange)) return exchange
+        throw statusError(exchange, await readErrorBody(exchange))
+      }
+    }
+    throw statusError(exchange, body)
+  }
+
+  /** A request without credentials. Fulfilled with an answer of 2xx or a 401, its body unread. */
+  async knock(operation: Operation, request: Omit<ApiRequest, 'scope'>): Promise<HttpExchange> {
+    const exchange = await this.#send(operation, request, null)
+    if (exchange.status === 401) this.#noteChallenge(operation, exchange)
+    else if (!isGood(exchange)) throw statusError(exchange, await readErrorBody(exchange))
+    return exchange
+  }
+
+  #noteChallenge(operation: Operation, { headers }: HttpExchange): Challenge | null {
+    const challenge = parseChallenge(headers['www-authenticate'])
+    operation.challenge ??= challenge === null ? null : shownChallenge(challenge)
+    return challenge
+  }
+
+  #send(operation: Operation, request: Omit<ApiRequest, 'scope'>, authorization: string | null): Promise<HttpExchange> {
+    const { method, url, call, body = null } = request
+    const headers = {
+      ...request.headers,
+      ...this.#headers,
+      ...call.headers,
+      ...(authorization !== null && { Authorization: authorization }),
+    }
+    return this.#follow(operation, 'registry', { method, url, headers, body }, call.followRedirects ?? true)
+  }
+
+  /** `headers` are for the first origin, until it is left; whoever is asked then is only told what is accepted. */
+  async #follow(
+    operation: Operation,
+    purpose: Exchange['purpose'],
+    { method, url, headers, body }: Pick<OutgoingRequest, 'method' | 'url' | 'headers' | 'body'>,
+    mayFollow: boolean,
+  ): Promise<HttpExchange> {
+    const seen = new Set<string>()
+    let sent = headers
+    for (let next = url; ; ) {
+      seen.add(next.href)
+      if (next.origin !== url.origin) sent = { ...(headers.Accept && { Accept: headers.Accept }) }
+      const exchange = await this.#exchange(operation, { purpose, method, url: next, headers: sent, body })
+      if (!REDIRECTS.has(exchange.status)) return exchange
+      exchange.discard()
+      const { location } = exchange.headers
+      const target = location === undefined ? null : URL.parse(location, next)
+      if (target === null || !/^https?:$/.test(target.protocol)) throw exchange.error('redirect-invalid')
+      target.hash = ''
+      if (purpose === 'registry') operation.redirectedTo.push(target.origin)
+      if (!mayFollow || (method !== 'GET' && method !== 'HEAD')) {
+        throw exchange.error('redirected', { status: exchange.status, detail: `to ${target.origin}` })
+      }
+      if (seen.has(target.href)) throw exchange.error('redirect-loop')
+      if (seen.size > MAX_REDIRECTS) throw exchange.error('redirect-limit', { detail: `more than ${MAX_REDIRECTS}` })
+      next = target
+    }
+  }
+
+  #exchange(
+    operation: Operation,
+    { headers, ...request }: Omit<OutgoingRequest, 'tls' | 'lookup'>,
+  ): Promise<HttpExchange> {
+    const { own, other, verify, lookup } = this.#connecting
+    const secureContext = request.url.hostname === this.#endpoint.hostname ? own : other
+    return HttpExchange.open(operation, {
+      ...request,
+      headers: { 'User-Agent': USER_AGENT, ...headers },
+      tls: { secureContext, verify },
+      lookup,
+    })
+  }
+}
+
+function isGood({ status }: HttpExchange): boolean {
+  return status >= 200 && status <= 299
+}
+
+function statusError(exchange: HttpExchange, { code, wantsTls }: ErrorBody): Error {
+  const { status } = exchange
+  const isPlain = exchange.url.protocol === 'http:'
+  return exchange.error(status === 400 && isPlain && wantsTls ? 'tls-required' : reasonOf(status), {
+    status,
+    ...(code !== null && { name: code }),
+  })
+}
+
+function reasonOf(status: number): RegistryReason {
+  if (status === 401) return 'unauthorized'
+  if (status === 403) return 'forbidden'
+  return status === 404 ? 'not-found' : 'status'
+}
