@@ -16,10 +16,11 @@ import { AgentMetrics } from './metrics/agent-metrics.ts'
 import { TRIGGERS, type Trigger } from './metrics/catalogue.ts'
 import { metricsPage } from './metrics/metrics-page.ts'
 import { ReportMetrics } from './metrics/report-metrics.ts'
+import { DaemonWatch } from './pull/daemon-watch.ts'
 import type { AgentState } from './server/agent-state.ts'
 import { build } from './server/build.ts'
 import { configFilePart } from './watch/config-file.ts'
-import { type DaemonAnswer, DaemonMonitor, openDaemon } from './watch/daemon-monitor.ts'
+import { type DaemonAnswer, openDaemon } from './watch/daemon-monitor.ts'
 import { type Evaluate, type Evaluation, Evaluator } from './watch/evaluator.ts'
 import { InputReader } from './watch/input-reader.ts'
 import { InputWatcher, type WatchedPart, type WatchOptions } from './watch/input-watcher.ts'
@@ -75,7 +76,7 @@ class RunningAgent implements Agent, AgentState {
   #configText: string
   #config: Config
   #reader: InputReader
-  #monitor: DaemonMonitor | null = null
+  #daemon: DaemonWatch | null
   #daemonAnswer: DaemonAnswer | null = null
   #inputsWatcher: InputWatcher
   #configWatcher: InputWatcher
@@ -96,6 +97,7 @@ class RunningAgent implements Agent, AgentState {
     this.#reader = new InputReader(this.#config, { relative: false, memory: null })
     this.#inputsWatcher = this.#watchInputs()
     this.#configWatcher = this.#watchConfig()
+    this.#daemon = this.#watchDaemon()
     this.#agentMetrics.countReload(true, Date.now())
     this.#app = build(this, {
       version: packageJson.version,
@@ -111,7 +113,7 @@ class RunningAgent implements Agent, AgentState {
       await this.#app.close()
       throw listenError(error, host, port)
     }
-    await Promise.race([this.#startMonitor(), delay(DAEMON_GRACE_MS, undefined, { ref: false })])
+    await Promise.race([this.#daemon?.start(), delay(DAEMON_GRACE_MS, undefined, { ref: false })])
     this.#inputsWatcher.start()
     this.#configWatcher.start()
     await this.#ready.promise
@@ -153,7 +155,7 @@ class RunningAgent implements Agent, AgentState {
   async #stop(): Promise<void> {
     this.#inputsWatcher.stop()
     this.#configWatcher.stop()
-    await this.#monitor?.stop()
+    await this.#daemon?.stop()
     const force = setTimeout(() => this.#app.server.closeAllConnections(), STOP_GRACE_MS)
     await this.#app.close()
     clearTimeout(force)
@@ -186,18 +188,25 @@ class RunningAgent implements Agent, AgentState {
     })
   }
 
-  async #startMonitor(): Promise<void> {
+  #watchDaemon(): DaemonWatch | null {
     const { host, containerd } = this.#config
-    if (containerd.socket === null) return
-    this.#monitor = new DaemonMonitor(
-      (this.#options.openDaemon ?? openDaemon)(host.root, containerd.socket),
-      (answer) => {
+    if (containerd.socket === null) return null
+    const opened = (this.#options.openDaemon ?? openDaemon)(host.root, containerd.socket)
+    return new DaemonWatch(this.#config, opened, {
+      onAnswer: (answer) => {
         this.#daemonAnswer = answer
         this.#reader.hear(answer)
         this.#inputsWatcher.nudge()
       },
-    )
-    await this.#monitor.start()
+      onProof: (proof) => {
+        const { registry, outcome, words, duration } = proof
+        const before = this.#reader.memory.proofs.find((it) => it.registry === registry)
+        if (before?.outcome !== outcome)
+          this.#logger.info({ registry, outcome, words, duration }, 'containerd was asked')
+        this.#reader.hearProof(proof)
+        this.#evaluate(['proof'])
+      },
+    })
   }
 
   #watchConfig(): InputWatcher {
@@ -218,6 +227,7 @@ class RunningAgent implements Agent, AgentState {
     this.#report = evaluation.report
     if (this.#report !== null) this.#reportMetrics.show(this.#report)
     this.#log(evaluation, this.#inputs)
+    void this.#daemon?.consider(this.#inputs)
     this.#ready.resolve()
   }
 
@@ -257,17 +267,12 @@ class RunningAgent implements Agent, AgentState {
     this.#logger.info({ file: this.#options.configFile }, 'configuration reloaded')
     this.#inputsWatcher = this.#watchInputs()
     this.#configWatcher = this.#watchConfig()
+    void this.#daemon?.stop()
     if (isSameDaemon && this.#daemonAnswer !== null) reader.hear(this.#daemonAnswer)
-    if (!isSameDaemon) this.#changeDaemon()
+    this.#daemon = this.#watchDaemon()
+    void this.#daemon?.start()
     this.#inputsWatcher.start()
     this.#configWatcher.start()
-  }
-
-  #changeDaemon(): void {
-    void this.#monitor?.stop()
-    this.#monitor = null
-    this.#daemonAnswer = null
-    void this.#startMonitor()
   }
 
   #reload(read: () => string): void {

@@ -5,6 +5,7 @@ import type { DaemonFacts, NodeFacts } from './facts.ts'
 import type { FindingDraft } from './finding.ts'
 import { editAt, type Remedies, shellWord } from './remedy.ts'
 import type { Evidence, Remedy } from './report.ts'
+import type { ResolveProof } from './resolve-proof.ts'
 
 /** containerd must read the directory that Talos and Spegel write, and must be able to use the value as it stands. */
 export function configPathMismatch(intent: Intent, daemon: DaemonFacts, node: NodeFacts): FindingDraft | null {
@@ -48,22 +49,33 @@ export function configPathMismatch(intent: Intent, daemon: DaemonFacts, node: No
 
 /** Peers ask a node for layers that its containerd has thrown away: they get manifests and 404 for each layer. */
 export function layersDiscarded(intent: Intent, daemon: DaemonFacts, node: NodeFacts): FindingDraft | null {
-  if (intent.spegel === null || daemon.discardUnpackedLayers !== true) return null
+  if (intent.spegel === null) return null
+  const isSet = daemon.discardUnpackedLayers === true
+  const gone = node.proofs.find((it) => it.layersKept === false)
+  // What was seen counts more than what was read: the setting may have changed after the daemon started.
+  if (gone === undefined && (!isSet || node.proofs.some((it) => it.layersKept === true))) return null
   return {
     kind: 'drift',
     reason: 'layers-discarded',
     registry: '',
     summary: 'discard_unpacked_layers is on: peers get manifests from this node, and 404 for every layer',
     expected: ['discard_unpacked_layers = false'],
-    observed: ['discard_unpacked_layers = true'],
+    observed: [isSet ? 'discard_unpacked_layers = true' : 'layers are gone right after a pull'],
     cause: {
       actor: 'talos',
       text: "Talos turns it on unless a part of containerd's configuration turns it off",
       confidence: 'likely',
     },
-    evidence: [evidenceOf(daemon, 'discard_unpacked_layers')],
+    evidence: [
+      ...(isSet ? [evidenceOf(daemon, 'discard_unpacked_layers')] : []),
+      ...(gone === undefined ? [] : [goneEvidence(gone)]),
+    ],
     remedy: [keepLayers(intent, node.ip)],
   }
+}
+
+function goneEvidence({ reference, at }: ResolveProof): Evidence {
+  return { text: `no layer of ${reference} was left right after it was pulled`, source: 'containerd', time: at }
 }
 
 const KEEP_LAYERS = '[plugins."io.containerd.cri.v1.images"]\n  discard_unpacked_layers = false\n'

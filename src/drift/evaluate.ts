@@ -16,6 +16,7 @@ import type { RatedPath } from './path-comparison.ts'
 import { pathReport } from './path-report.ts'
 import { peersNeverServe } from './peers-never-serve.ts'
 import { problemFindings, wrongHostsDirectory } from './problem-findings.ts'
+import { resolveFailed } from './proof-findings.ts'
 import { ratedPath } from './rated-path.ts'
 import { type Remedies, remediesFor } from './remedy.ts'
 import { rememberedPath } from './remembered-paths.ts'
@@ -74,7 +75,11 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
     })
   }
   const ofNode = nodeFindings(intent, daemon, node, unseen)
-  const drafts = [...drifts, ...ofNode, ...conflictDrafts(intent, state, daemon, node, remedies)]
+  const proven = node.proofs.flatMap((proof) => {
+    const path = rememberedPath(proof.registry, daemon, observed.view, intent, node.ip)
+    return resolveFailed(proof, path, node) ?? []
+  })
+  const drafts = [...drifts, ...proven, ...ofNode, ...conflictDrafts(intent, state, daemon, node, remedies)]
   const findings = withDistinctIds(drafts.map((it) => makeFinding(it, node.now)))
   return {
     node: { name: node.name, ip: node.ip },
@@ -90,6 +95,7 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
     spegel: intent.spegel && { version: intent.spegel.version.text, assumed: intent.spegel.versionAssumed },
     talos: intent.talos && { version: intent.talos.version.text },
     inputs: [...node.inputs],
+    proofs: [...node.proofs],
     registries: registries.map((it) => ({ ...it, findings: idsOf(findings, it.registry) })),
     findings,
     notes: [...intent.notes.map((it) => it.message), ...daemon.notes, ...state.failures],

@@ -3,6 +3,7 @@ import type { DaemonFact } from '../containerd/running-daemon.ts'
 import type { FileView } from '../hosts/file-view.ts'
 import type { TreeNode } from '../hosts/tree.ts'
 import type { InputReport } from './report.ts'
+import type { ResolveProof } from './resolve-proof.ts'
 
 /** What is on the node: the hosts tree, and what else of its file system was read. */
 export interface ObservedTree {
@@ -43,6 +44,8 @@ export interface NodeFacts {
   /** ISO 8601: when this agent last saw Spegel's entries in the tree; null: never. Tells a wipe from a late start. */
   spegelLastSeenAt: string | null
   inputs: readonly InputReport[]
+  /** The daemon's own proofs, the last of each registry; empty where it was not asked for any. */
+  proofs: readonly ResolveProof[]
   /** `auto`: Talos' image cache endpoint is accepted, present or not. */
   imageCache: 'auto' | 'on' | 'off'
 }

@@ -4,6 +4,7 @@ import type { DaemonFact } from '../containerd/running-daemon.ts'
 import type { Writer } from '../hosts/fingerprint.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { FindingKind, Reason, Severity } from './reasons.ts'
+import type { ResolveProof } from './resolve-proof.ts'
 
 export type Actor = 'talos' | 'spegel' | 'git' | 'containerd' | 'node' | 'unknown'
 
@@ -113,6 +114,8 @@ export interface NodeReport {
   spegel: { version: string; assumed: boolean } | null
   talos: { version: string } | null
   inputs: InputReport[]
+  /** What containerd itself could pull when it was asked to. */
+  proofs: ResolveProof[]
   registries: RegistryReport[]
   findings: Finding[]
   notes: string[]

@@ -60,6 +60,20 @@ export const CATALOGUE = {
     labels: ['registry', 'url', 'position', 'role'],
     emitted: 'for every endpoint of the observed pull path of a declared registry, the first 32 at most',
   },
+  resolveSuccess: {
+    name: 'pullpath_containerd_resolve_success',
+    type: 'gauge',
+    help: 'Whether containerd itself could pull the proof image of this registry when it was asked last.',
+    labels: ['registry'],
+    emitted: 'for the registry of the canary, once containerd was asked and the origin has the image',
+  },
+  resolveDuration: {
+    name: 'pullpath_containerd_resolve_duration_seconds',
+    type: 'gauge',
+    help: 'How long that took containerd, whether it could or not.',
+    labels: ['registry'],
+    emitted: 'with pullpath_containerd_resolve_success',
+  },
   containerdInfo: {
     name: 'pullpath_containerd_info',
     type: 'gauge',
@@ -176,6 +190,6 @@ export const CATALOGUE = {
 } as const satisfies Record<string, MetricEntry>
 
 /** What can lead to an evaluation. */
-export const TRIGGERS = ['start', 'hosts', 'containerd', 'intent_talos', 'intent_spegel', 'config'] as const
+export const TRIGGERS = ['start', 'hosts', 'containerd', 'intent_talos', 'intent_spegel', 'config', 'proof'] as const
 
 export type Trigger = (typeof TRIGGERS)[number]

@@ -23,6 +23,8 @@ export class ReportMetrics {
   }
   readonly #since = gauge(CATALOGUE.findingSince, this.#registry)
   readonly #endpoints = gauge(CATALOGUE.endpointInfo, this.#registry)
+  readonly #resolveSuccess = gauge(CATALOGUE.resolveSuccess, this.#registry)
+  readonly #resolveDuration = gauge(CATALOGUE.resolveDuration, this.#registry)
   readonly #containerd = gauge(CATALOGUE.containerdInfo, this.#registry)
   #text: Promise<string> | null = null
 
@@ -46,6 +48,11 @@ export class ReportMetrics {
     for (const { kind, registry, reason, since } of report.findings) {
       this.#states[kind].set({ registry, reason }, 1)
       if (since !== '') this.#since.set({ registry, reason }, Date.parse(since) / 1000)
+    }
+    for (const { registry, outcome, duration } of report.proofs) {
+      if (duration === null || outcome === 'unasked') continue
+      this.#resolveSuccess.set({ registry }, outcome === 'resolved' ? 1 : 0)
+      this.#resolveDuration.set({ registry }, duration)
     }
     this.#text = null
   }

@@ -2,6 +2,7 @@ import type { NodeReport } from '../drift/report.ts'
 import { daemonFactLines } from './daemon-fact-lines.ts'
 import { bySeverity, renderFinding } from './finding-text.ts'
 import { printable } from './printable.ts'
+import { proofLines } from './proof-lines.ts'
 import { renderRegistryTable } from './registry-table.ts'
 import { paint, type RenderOptions } from './render-options.ts'
 import { titledList } from './titled-list.ts'
@@ -29,6 +30,7 @@ export function renderReportText(found: NodeReport, options: RenderOptions, subj
   if (unread.length > 0) blocks.push(titledList('Could not be read:', unread, options))
   const facts = subject === 'intent' ? [] : daemonFactLines(report.containerd.facts)
   if (facts.length > 0) blocks.push(titledList('Known about containerd:', facts, options))
+  if (report.proofs.length > 0) blocks.push(titledList('Proven by containerd:', proofLines(report.proofs), options))
   if (report.containerd.assumed.length > 0) blocks.push(titledList('Assumed:', report.containerd.assumed, options))
   if (report.notes.length > 0) blocks.push(titledList('Notes:', report.notes, options))
   return `${blocks.join('\n\n')}\n`

@@ -1,5 +1,6 @@
 import type { Finding, NodeReport, RegistryReport } from '../drift/report.ts'
 import { daemonFactLines } from '../render/daemon-fact-lines.ts'
+import { proofLines } from '../render/proof-lines.ts'
 
 /** The report as one self-contained HTML page: no script, nothing loaded from elsewhere. */
 export function reportPage(report: NodeReport): string {
@@ -29,6 +30,7 @@ ${report.registries.map(registryRow).join('\n')}
 </table>
 ${listBlock('Could not be read', down)}
 ${listBlock('Known about containerd', daemonFactLines(containerd.facts))}
+${listBlock('Proven by containerd', proofLines(report.proofs))}
 ${listBlock('Assumed', containerd.assumed)}
 ${listBlock('Notes', report.notes)}
 <p><a href="/api/v1/report">report</a> · <a href="/api/v1/findings">findings</a> ·

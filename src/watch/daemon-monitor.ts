@@ -46,7 +46,7 @@ export class DaemonMonitor {
     const daemon = await this.#opened
     if (this.#isStopped) return
     // There is no such event: only whether the daemon is there matters here.
-    this.#subscription = daemon.client.subscribe(['topic==/pullpath'], {
+    this.#subscription = daemon.client.subscribe(['topic=="/pullpath"'], {
       onEvent: () => {},
       onUp: () => void this.#ask(daemon, this.#next()),
       onDown: (error) => {

@@ -1,6 +1,7 @@
 import { uptime } from 'node:os'
 import type { Config } from '../config/config.ts'
 import type { InputReport } from '../drift/report.ts'
+import type { ResolveProof } from '../drift/resolve-proof.ts'
 import type { IntentFile } from '../format/yaml-documents.ts'
 import { viewOf } from '../hosts/file-view.ts'
 import { treeFingerprint } from '../hosts/fingerprint.ts'
@@ -29,6 +30,7 @@ export interface InputOptions {
 export interface InputMemory {
   /** See NodeFacts. */
   spegelLastSeenAt: string | null
+  proofs: readonly ResolveProof[]
   /** The last good intent, each half as it was read; null: there was none. */
   talos: Intent | null
   spegel: Intent | null
@@ -50,6 +52,7 @@ export class InputReader {
   #spegelLastSeenAt: string | null
   #talos: IntentHalfReading = { intent: null, failure: null }
   #spegel: IntentHalfReading = { intent: null, failure: null }
+  #proofs: readonly ResolveProof[]
   #joined: { talos: Intent; spegel: Intent; intent: Intent } | null = null
   /** What is read and when it is accepted; `readInputs` and the agent's watcher drive it. */
   readonly parts: readonly WatchedPart[]
@@ -58,10 +61,16 @@ export class InputReader {
   constructor(config: Config, options: InputOptions) {
     this.#config = config
     this.#spegelLastSeenAt = options.memory?.spegelLastSeenAt ?? null
+    this.#proofs = options.memory?.proofs ?? []
     this.#daemonReader = new DaemonReader(config)
     this.#rawDaemon = this.#daemonReader.read().value
     this.#daemon = this.#rawDaemon
     this.parts = [this.#daemonPart(), this.#hostsPart(), ...this.#intentParts(options)]
+  }
+
+  /** Takes what the daemon proved last, in the place of what it had proved for that registry. */
+  hearProof(proof: ResolveProof): void {
+    this.#proofs = [...this.#proofs.filter((it) => it.registry !== proof.registry), proof]
   }
 
   /** Takes what the running daemon said last; it counts from the next reading on. */
@@ -70,7 +79,12 @@ export class InputReader {
   }
 
   get memory(): InputMemory {
-    return { spegelLastSeenAt: this.#spegelLastSeenAt, talos: this.#talos.intent, spegel: this.#spegel.intent }
+    return {
+      spegelLastSeenAt: this.#spegelLastSeenAt,
+      proofs: this.#proofs,
+      talos: this.#talos.intent,
+      spegel: this.#spegel.intent,
+    }
   }
 
   /** The inputs as last accepted. `now`: milliseconds since the epoch. */
@@ -92,6 +106,7 @@ export class InputReader {
           const failure = failures.get(input)
           return { input, up: failure === undefined, message: failure?.message ?? '' }
         }),
+        proofs: this.#proofs,
         imageCache: intent.talos.imageCache,
       },
       failures,

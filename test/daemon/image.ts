@@ -14,8 +14,11 @@ export interface TestImage {
 const OCI = 'application/vnd.oci.image'
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
-/** Makes an image for this machine's platform. `name` must be new: it makes every digest of the image unique. */
-export function makeImage(name: string, { layers, index }: { layers: number; index: boolean }): TestImage {
+/** Makes an image for this machine's platform. `name` and `salt` together must be new: they make every digest unique. */
+export function makeImage(
+  name: string,
+  { layers, index, salt = '' }: { layers: number; index: boolean; salt?: string },
+): TestImage {
   const contents: Record<string, { mediaType: string; base64: string }> = {}
   const add = (mediaType: string, bytes: Buffer) => {
     const digest = digestOf(bytes)
@@ -24,11 +27,11 @@ export function makeImage(name: string, { layers, index }: { layers: number; ind
   }
   const addJson = (mediaType: string, value: unknown) => add(mediaType, Buffer.from(JSON.stringify(value)))
   const platform = { architecture: ARCHITECTURES[process.arch] ?? process.arch, os: 'linux' }
-  const layerBytes = Array.from({ length: layers }, (_, position) => tarOf(`${name}-${position}`))
+  const layerBytes = Array.from({ length: layers }, (_, position) => tarOf(`${name}${salt}-${position}`))
   const described = layerBytes.map((bytes) => add(`${OCI}.layer.v1.tar`, bytes))
   const config = addJson(`${OCI}.config.v1+json`, {
     ...platform,
-    author: name,
+    author: `${name}${salt}`,
     config: {},
     rootfs: { type: 'layers', diff_ids: layerBytes.map(digestOf) },
   })

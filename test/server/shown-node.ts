@@ -4,6 +4,7 @@ import { peerSignature } from '../../src/containerd/endpoint-role.ts'
 import { explain } from '../../src/containerd/explain.ts'
 import { evaluate } from '../../src/drift/evaluate.ts'
 import type { NodeReport } from '../../src/drift/report.ts'
+import type { ResolveProof } from '../../src/drift/resolve-proof.ts'
 import { viewOf } from '../../src/hosts/file-view.ts'
 import { type DirectoryNode, directoryNode, fileNode } from '../../src/hosts/tree.ts'
 import type { AgentState } from '../../src/server/agent-state.ts'
@@ -36,6 +37,19 @@ export const INTENT = intentOf(
   spegelIntent(['http://192.168.1.106', 'https://docker.io']),
 )
 
+/** What containerd proved on that node. */
+const PROOF: ResolveProof = {
+  registry: '192.168.1.106',
+  reference: '192.168.1.106/library/pullpath-canary:proof-3',
+  at: '2026-09-01T12:00:00.000Z',
+  outcome: 'resolved',
+  words: '',
+  unfinished: false,
+  duration: 0.021,
+  origin: { url: 'http://192.168.1.106/v2', words: '' },
+  layersKept: true,
+}
+
 /** A node whose Harbor is without peers, with a name and contents that want to be HTML, and with secrets. */
 export const DRIFTED: DirectoryNode = directoryNode([
   ['192.168.1.106', talosDirectory(`[host.'http://192.168.1.106']\n`)],
@@ -45,7 +59,7 @@ export const DRIFTED: DirectoryNode = directoryNode([
 ])
 
 export function reportOf(tree: DirectoryNode = DRIFTED): NodeReport {
-  return evaluate(INTENT, observing(tree), daemonFacts(), nodeFacts())
+  return evaluate(INTENT, observing(tree), daemonFacts(), nodeFacts({ proofs: [PROOF] }))
 }
 
 export function stateOf(more: Partial<AgentState> = {}): AgentState {

@@ -7,8 +7,10 @@ export function matches(filters: readonly string[], path: string, fieldOf: (name
 }
 
 function parse(selector: string, path: string): (fieldOf: (name: string) => string) => boolean {
-  const match = /^([\w.]+)(==|!=|~=)"?([^"]*)"?$/.exec(selector)
-  const [, field = '', operator = '', value = ''] = match ?? []
+  // `/` and `|` open a quoted literal too.
+  const match = /^([\w.]+)(==|!=|~=)(?:"([^"]*)"|([^"/|][^"]*))$/.exec(selector)
+  const [, field = '', operator = '', quoted, bare = ''] = match ?? []
+  const value = quoted ?? bare
   if (match === null) throw new DaemonRefusal(path, { code: 3, details: `filters: parse error: [${selector}]` })
   if (operator === '~=') return (fieldOf) => new RegExp(value).test(fieldOf(field))
   return (fieldOf) => (fieldOf(field) === value) === (operator === '==')

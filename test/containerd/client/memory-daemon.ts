@@ -39,6 +39,7 @@ interface Store {
 
 const CRI_NAMESPACE = 'k8s.io'
 const SNAPSHOTTER = 'overlayfs'
+const UNKNOWN = 2
 const INVALID_ARGUMENT = 3
 const NOT_FOUND = 5
 const UNIMPLEMENTED = 12
@@ -60,6 +61,10 @@ export class MemoryDaemon {
   ]
   /** By reference: what can be pulled. */
   readonly origin = new Map<string, OriginImage>()
+  /** Set: a pull fails with these words. */
+  pullFailure: string | null = null
+  /** Nothing keeps layers once they are unpacked. */
+  discardsLayers = false
   /** What a witness is told. */
   witness: Witness = { requests: [], error: null }
   /** Set: every call fails with it, and subscriptions are down. */
@@ -102,6 +107,9 @@ export class MemoryDaemon {
   }
 
   pull(reference: string): string {
+    if (this.pullFailure !== null) {
+      throw new DaemonRefusal('runtime.v1.ImageService/PullImage', { code: UNKNOWN, details: this.pullFailure })
+    }
     const image = this.origin.get(reference)
     if (image === undefined) {
       const details = `failed to pull and unpack image "${reference}": failed to resolve reference "${reference}": ${reference}: not found`
@@ -109,8 +117,11 @@ export class MemoryDaemon {
     }
     const { content, images, snapshots } = this.store(CRI_NAMESPACE)
     const now = Date.now()
+    const kept = [image.config, ...(this.discardsLayers ? [] : image.layers)]
+    const references = kept.map(({ digest }, index) => [`containerd.io/gc.ref.content.${index}`, digest] as const)
     for (const { digest, size } of [image.manifest, image.config, ...image.layers]) {
-      content.set(digest, { digest, size, createdAt: now, updatedAt: now, labels: new Map() })
+      const labels = new Map(digest === image.manifest.digest ? references : [])
+      content.set(digest, { digest, size, createdAt: now, updatedAt: now, labels })
       this.emit({ at: now, namespace: CRI_NAMESPACE, topic: '/content/create', digest, size })
     }
     for (const { chainId } of image.layers) {

@@ -1,0 +1,45 @@
+import type { Config } from '../config/config.ts'
+import type { ResolveProof } from '../drift/resolve-proof.ts'
+import { type DaemonAnswer, DaemonMonitor, type OpenedDaemon } from '../watch/daemon-monitor.ts'
+import type { Inputs } from '../watch/inputs.ts'
+import { DaemonProofs } from './daemon-proofs.ts'
+
+/** Who hears of the daemon. */
+export interface DaemonListener {
+  onAnswer(answer: DaemonAnswer): void
+  onProof(proof: ResolveProof): void
+}
+
+/** Everything that goes over the socket of one daemon for one configuration: what it says of itself, and its proofs. */
+export class DaemonWatch {
+  readonly #config: Config
+  readonly #opened: Promise<OpenedDaemon>
+  readonly #monitor: DaemonMonitor
+  readonly #listener: DaemonListener
+  #proofs: DaemonProofs | null = null
+
+  constructor(config: Config, opened: Promise<OpenedDaemon>, listener: DaemonListener) {
+    this.#config = config
+    this.#opened = opened
+    this.#listener = listener
+    this.#monitor = new DaemonMonitor(opened, listener.onAnswer)
+  }
+
+  /** Resolves at the daemon's first answer, or when it is certain that there is none. */
+  start(): Promise<void> {
+    return this.#monitor.start()
+  }
+
+  /** Hears of every evaluation: what it changed may be worth a proof. */
+  async consider(inputs: Inputs): Promise<void> {
+    if (this.#config.containerd.proof.interval === 0) return
+    const { client } = await this.#opened
+    this.#proofs ??= new DaemonProofs(this.#config, client, this.#listener.onProof)
+    this.#proofs.consider(inputs)
+  }
+
+  async stop(): Promise<void> {
+    await this.#monitor.stop()
+    this.#proofs?.stop()
+  }
+}
