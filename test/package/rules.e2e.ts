@@ -113,6 +113,30 @@ t.test('the cases fail when an alert is missing, never waits, waits an hour, or 
   }
 })
 
+t.test('the cases fail when a rule looks at nothing but the last scrape', async (t) => {
+  const dir = t.testdir({})
+  for (const file of testFiles) {
+    const text = readFileSync(join(TESTS, file), 'utf8')
+    writeFileSync(join(dir, file), text.replace(/(?<=^rule_files: ).*$/m, '[rules.yaml]'))
+  }
+  const arePassed = (changed: (rule: Rule) => Rule) => {
+    const changedGroups = groups.map((it) => ({ ...it, rules: it.rules.map(changed) }))
+    writeFileSync(join(dir, 'rules.yaml'), stringify({ groups: changedGroups }))
+    return spawnSync('promtool', ['test', 'rules', ...testFiles], { cwd: dir }).status === 0
+  }
+  t.ok(
+    arePassed((rule) => rule),
+    'as they are',
+  )
+  for (const [index, { record, alert, expr }] of rules.entries()) {
+    const short = expr.replaceAll(/last_over_time\(([^()]*)\[5m\]\)/g, '$1')
+    t.notMatch(short, 'last_over_time')
+    if (short === expr) continue
+    const isCaught = !arePassed((rule) => (rule === rules[index] ? { ...rule, expr: short } : rule))
+    t.ok(isCaught, `${alert ?? record} (${index})`)
+  }
+})
+
 // What Prometheus adds to every series: `node` by the chart's relabelling, `cluster` where somebody sets it.
 const TARGET_LABELS = ['cluster', 'node']
 
