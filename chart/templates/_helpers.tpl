@@ -70,14 +70,20 @@ missing is a pattern that nothing matches, which the agent reports, and not a fi
 {{- toYaml (dict "patterns" $patterns) -}}
 {{- end -}}
 
-{{- /* The agent's configuration: what follows from `intent`, and over it what `config` says. */ -}}
+{{- /* The agent's configuration: what follows from `intent` and `containerd`, and over it what `config` says. */ -}}
 {{- define "pullpath.config" -}}
 {{- $talos := dict "patches" (include "pullpath.intentPatterns" (dict "root" . "writer" "talos") | fromYaml).patterns -}}
 {{- $spegel := dict "from" "none" -}}
 {{- with (include "pullpath.intentPatterns" (dict "root" . "writer" "spegel") | fromYaml).patterns -}}
 {{- $spegel = dict "from" "values" "values" . -}}
 {{- end -}}
-{{- toYaml (mergeOverwrite (dict "intent" (dict "talos" $talos "spegel" $spegel)) (deepCopy .Values.config)) -}}
+{{- $own := dict "intent" (dict "talos" $talos "spegel" $spegel) -}}
+{{- with .Values.containerd.socket -}}
+{{- if .enabled -}}
+{{- $_ := set $own "containerd" (dict "socket" .path) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite $own (deepCopy .Values.config)) -}}
 {{- end -}}
 
 {{- define "pullpath.port" -}}
@@ -90,6 +96,11 @@ alone would not do: what is mounted below it on the node keeps its own flags, wh
 {{- $paths := list (dig "containerd" "hostsDir" "/etc/cri/conf.d/hosts" .Values.config) -}}
 {{- with dig "containerd" "configFile" nil .Values.config -}}
 {{- $paths = append $paths (dir .) -}}
+{{- end -}}
+{{- with .Values.containerd.socket -}}
+{{- if .enabled -}}
+{{- $paths = append $paths (dir .path) -}}
+{{- end -}}
 {{- end -}}
 {{- $clean := list -}}
 {{- range concat $paths .Values.extraHostPaths -}}
@@ -116,7 +127,10 @@ alone would not do: what is mounted below it on the node keeps its own flags, wh
 {{- end -}}
 
 {{- if has "/" (include "pullpath.hostPaths" . | fromYaml).paths -}}
-{{- fail "config.containerd.hostsDir, config.containerd.configFile, extraHostPaths: one of them would mount the whole file system of the node" -}}
+{{- fail "config.containerd.hostsDir, config.containerd.configFile, containerd.socket.path, extraHostPaths: one of them would mount the whole file system of the node" -}}
+{{- end -}}
+{{- if hasKey (dig "containerd" (dict) $config) "socket" -}}
+{{- fail "config.containerd.socket: leave it out; containerd.socket.enabled says whether it is mounted, and containerd.socket.path where it is" -}}
 {{- end -}}
 {{- range .Values.extraEnv -}}
 {{- if has .name (list "NODE_NAME" "NODE_IP") -}}

@@ -169,8 +169,9 @@ for (const { name, text, objects } of combinations) {
     t.same(pod.container.args, ['agent', '--config', '/etc/pullpath/config.yaml'])
     t.equal(pod.mounts.find((it) => it.name === 'config')?.mountPath, '/etc/pullpath')
 
-    const { hostsDir, configFile } = config.containerd
-    for (const path of [hostsDir, ...(configFile === null ? [] : [posix.dirname(configFile)])]) {
+    const { hostsDir, configFile, socket } = config.containerd
+    const directories = [configFile, socket].flatMap((it) => (it === null ? [] : posix.dirname(it)))
+    for (const path of [hostsDir, ...directories]) {
       const real = posix.resolve(path)
       const volume = pod.volumes.find((it) => it.hostPath?.path === real)
       t.ok(volume, `${path} is mounted`)
@@ -258,6 +259,17 @@ t.test('by default: the host network, the resolver of the node, every node, and 
   )
 })
 
+t.test("containerd's socket is the agent's by its directory, unless it is not to be", async (t) => {
+  const given = (name: string) => {
+    const { objects } = combination(name)
+    const paths = podIn(objects).volumes.flatMap((it) => it.hostPath?.path ?? [])
+    return [configIn(objects).containerd.socket, paths]
+  }
+  t.same(given('default'), ['/run/containerd/containerd.sock', ['/etc/cri/conf.d/hosts', '/run/containerd']])
+  t.same(given('everything')[0], '/run/k3s/containerd/containerd.sock')
+  t.same(given('without-containerd-socket'), [null, ['/etc/cri/conf.d/hosts']])
+})
+
 t.test('without the host network, only that and the resolver differ', async (t) => {
   const { objects } = combination('no-host-network')
   t.match(podIn(objects).spec, { hostNetwork: false, dnsPolicy: 'ClusterFirst' })
@@ -312,7 +324,11 @@ t.test('everything that can be given arrives', async (t) => {
   })
   const { spec, container, volumes } = podIn(objects)
   const paths = volumes.flatMap((it) => it.hostPath?.path ?? [])
-  t.same(paths, ['/etc/containerd', '/etc/containerd/certs.d', '/run/containerd/conf'], 'parents first, none twice')
+  t.same(
+    paths,
+    ['/etc/containerd', '/etc/containerd/certs.d', '/run/containerd/conf', '/run/k3s/containerd'],
+    'parents first, none twice',
+  )
   t.equal(container.image, `harbor.home.arpa/ops/pullpath@sha256:${'0123456789abcdef'.repeat(4)}`)
   t.match(spec, { imagePullSecrets: [{ name: 'harbor' }], terminationGracePeriodSeconds: 10 })
   t.notOk('priorityClassName' in spec)
@@ -450,6 +466,7 @@ t.test('NOTES.txt says what to run, and what is open', async (t) => {
   t.match(bare, 'NO INTENT OF TALOS')
   t.match(bare, 'NO INTENT OF SPEGEL')
   t.match(bare, 'NOT SCRAPED')
+  t.match(bare, 'whoever holds it is root on the node')
   t.notMatch(bare, 'pod-security')
   const full = notes(`--values=${join(CASES, 'values', 'everything.yaml')}`, '--namespace=media')
   t.match(full, 'kubectl label namespace media pod-security.kubernetes.io/enforce=privileged')
@@ -457,4 +474,6 @@ t.test('NOTES.txt says what to run, and what is open', async (t) => {
   t.notMatch(full, /NO INTENT|NOT SCRAPED/)
   const inside = notes('--values', join(CASES, 'values', 'no-host-network.yaml'))
   t.notMatch(inside, /OPEN PORT|curl http:\/\/NODE/)
+  const filesAlone = notes('--values', join(CASES, 'values', 'without-containerd-socket.yaml'))
+  t.notMatch(filesAlone, 'SOCKET')
 })

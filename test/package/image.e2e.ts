@@ -3,9 +3,11 @@
  * containerd through the very hosts tree that the agent reports on, and run as the kubelet would run the pod that the
  * chart renders. Needs root and what `.ci/tools` installs: npx tap test/package/image.e2e.ts
  */
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Metafile } from 'esbuild'
 import t, { type Test } from 'tap'
@@ -95,6 +97,7 @@ async function onTheNode(t: Test, { directory, cgroup }: Inside) {
         major,
         directory: own,
         hostsDir: node.hostsDir,
+        socket: node.socket,
         pauseImage: `${HARBOR}/library/pause:1`,
       })
       t.teardown(() => containerd.stop())
@@ -183,7 +186,7 @@ async function asTheChartSays(
   await t.test('can write nowhere', async (t) => {
     const { mounts } = process
     const own = ['/etc/pullpath', '/intent/talos', '/intent/spegel']
-    for (const point of ['/', '/host/etc/cri', '/host/etc/cri/conf.d/hosts', ...own]) {
+    for (const point of ['/', '/host/etc/cri', '/host/etc/cri/conf.d/hosts', '/host/run/containerd', ...own]) {
       t.equal(mounts.get(point)?.writable, false, point)
     }
     const { stdout } = await exec(WRITE_EVERYWHERE)
@@ -193,6 +196,16 @@ async function asTheChartSays(
     // Memory that every container gets from the runtime, and that counts to its limit.
     for (const point of written) t.match(mounts.get(point)?.type, /^(tmpfs|mqueue)$/, point)
     t.same(written, ['/dev', '/dev/mqueue', '/dev/shm'])
+  })
+
+  await t.test("reaches containerd's socket through its directory, also one that came later", async (t) => {
+    const later = createServer().listen(join(dirname(node.socket), 'later.sock'))
+    await once(later, 'listening')
+    t.teardown(() => later.close())
+    const reached = async (name: string) => (await exec(connectTo(`/host/run/containerd/${name}`))).stdout
+    t.equal(await reached('containerd.sock'), 'connected')
+    t.equal(await reached('later.sock'), 'connected')
+    t.equal(await reached('gone.sock'), 'ENOENT')
   })
 
   await t.test("answers the image's own health check", async (t) => {
@@ -229,6 +242,13 @@ async function restsWithin(t: Test, { pod, container }: AgentPod) {
     t.ok(peak < pod.memoryLimit, 'the health check beside it included')
   })
 }
+
+/** Says `connected`, or the code of what hindered it. */
+const connectTo = (socket: string) => `
+  const connection = require('node:net').connect('${socket}')
+  connection.on('connect', () => { process.stdout.write('connected'); connection.end() })
+  connection.on('error', (error) => process.stdout.write(error.code))
+`
 
 /** Tries to make a file in every directory that there is, and to open every file for writing. */
 const WRITE_EVERYWHERE = `

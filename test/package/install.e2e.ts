@@ -83,7 +83,13 @@ async function onTheNode(t: Test, { directory, cgroup }: Inside) {
 
   const node = exampleNode(join(directory, 'node'))
   const pauseImage = `${HARBOR}/library/pause:1`
-  const containerd = await startContainerd({ major: 2, directory, hostsDir: node.hostsDir, pauseImage })
+  const containerd = await startContainerd({
+    major: 2,
+    directory,
+    hostsDir: node.hostsDir,
+    socket: node.socket,
+    pauseImage,
+  })
   t.teardown(() => containerd.stop())
 
   const podMonitor = { ...node.values.podMonitor, interval: INTERVAL, scrapeTimeout: INTERVAL }

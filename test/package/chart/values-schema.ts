@@ -85,6 +85,7 @@ export function valuesSchema(alerts: readonly string[], rows: readonly ValueRow[
     runbookUrl: matching('^(https?://\\S+)?$'),
     config: configSchema(),
     intent: closed({ talos: halfOfIntent, spegel: halfOfIntent }),
+    containerd: closed({ socket: closed({ enabled: toggle, path: literalPath }) }),
     extraHostPaths: list(literalPath),
     extraEnv: list({ ...theirs, required: ['name'], properties: { name: filled } }),
     hostNetwork: toggle,

@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { TOOLS } from './build-image.ts'
 import { Cri } from './cri.ts'
 import { run, startDaemon } from './program.ts'
@@ -20,16 +20,17 @@ export interface ContainerdOptions {
   directory: string
   /** The hosts tree that it pulls by. */
   hostsDir: string
+  /** Where it listens. */
+  socket: string
   /** The image that a pod's sandbox is made of. */
   pauseImage: string
 }
 
 export async function startContainerd(options: ContainerdOptions): Promise<Containerd> {
-  const { major, directory } = options
-  mkdirSync(directory, { recursive: true })
-  const socket = join(directory, 'containerd.sock')
+  const { major, directory, socket } = options
+  for (const it of [directory, dirname(socket)]) mkdirSync(it, { recursive: true })
   const file = join(directory, 'config.toml')
-  writeFileSync(file, configOf(options, socket, await snapshotter(directory)))
+  writeFileSync(file, configOf(options, await snapshotter(directory)))
   const bin = join(TOOLS, `containerd-${major}`, 'usr', 'bin')
   // Its shims are found beside it, and runc in the system's directories.
   const env = { PATH: `${bin}:/usr/sbin:/usr/bin:/sbin:/bin` }
@@ -59,7 +60,7 @@ async function snapshotter(directory: string): Promise<'overlayfs' | 'native'> {
   }
 }
 
-function configOf({ major, directory, hostsDir, pauseImage }: ContainerdOptions, socket: string, snapshotter: string) {
+function configOf({ major, directory, hostsDir, socket, pauseImage }: ContainerdOptions, snapshotter: string) {
   // Machines that run tests often lack CAP_SYS_RESOURCE, without which no score of the OOM killer can be lowered, as
   // the kubelet asks for critical pods. With this the scores stay those of containerd: nothing here can tell of them.
   const scores = 'restrict_oom_score_adj = true'

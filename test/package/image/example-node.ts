@@ -19,6 +19,8 @@ export interface ExampleNode {
   /** What is `/` on the node. */
   root: string
   hostsDir: string
+  /** Where the chart expects containerd's. */
+  socket: string
   /** What the HelmRelease gives to the chart. */
   // biome-ignore lint/suspicious/noExplicitAny: as free as a values file.
   values: Record<string, any>
@@ -51,6 +53,7 @@ export function exampleNode(root: string): ExampleNode {
     ip: NODE_IP,
     root,
     hostsDir,
+    socket: join(root, 'run', 'containerd', 'containerd.sock'),
     values: parse(textOf('flux/app/helmrelease.yaml')).spec.values,
     configMaps: [talos, spegel],
     talosRewrites: () => replaceBy(talosTree),
