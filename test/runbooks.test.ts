@@ -27,9 +27,22 @@ for (const [reason, { kinds, levels, severity }] of Object.entries(REASONS)) {
   })
 }
 
+const RULES = join(import.meta.dirname, '..', 'src', 'drift')
+const rules = readdirSync(RULES)
+  .filter((it) => it !== 'reasons.ts')
+  .map((it) => readFileSync(join(RULES, it), 'utf8'))
+  .join('')
+
+t.test('a page says that its reason is reserved exactly where no rule gives it', async (t) => {
+  for (const reason of Object.keys(REASONS)) {
+    const isSaid = readFileSync(join(RUNBOOKS, `${reason}.md`), 'utf8').includes('the reason is reserved')
+    t.equal(isSaid, !rules.includes(`'${reason}'`), reason)
+  }
+})
+
 t.test('links between the pages, and out of them, lead to files', async (t) => {
   for (const page of readdirSync(RUNBOOKS)) {
-    for (const [, target = ''] of readFileSync(join(RUNBOOKS, page), 'utf8').matchAll(/\]\(([^)]+)\)/g)) {
+    for (const [, target = ''] of readFileSync(join(RUNBOOKS, page), 'utf8').matchAll(/\]\(([^)#]+)/g)) {
       t.doesNotThrow(() => readFileSync(join(RUNBOOKS, target)), `${page}: ${target}`)
     }
   }
