@@ -68,6 +68,33 @@ t.test('the mistake is found before any node is touched', async (t) => {
   t.match(out, 'mirroredRegistries) += ["http://192.168.1.106"]')
 })
 
+/** A command in the README's console, and the lines that it shows as printed; `…` stands for what is left out. */
+function shownInReadme(command: string): { args: string[]; lines: string[] } {
+  const text = readFileSync(join(ROOT, 'README.md'), 'utf8').replaceAll('\\\n', ' ')
+  const [, given = '', printed = ''] =
+    new RegExp(`\\$ pullpath (${command} .+)\\n((?:(?!\\$|\`).*\\n)*)`).exec(text) ?? []
+  const lines = printed.split('\n').map((line) => line.replace('…', '').trimEnd())
+  return { args: given.split(/\s+/), lines: lines.filter((line) => line.trim() !== '') }
+}
+
+t.test('what the README shows is what is printed, line by line', async (t) => {
+  const hostsDir = t.testdir({})
+  const intent = [...talos('registry-mirrors.yaml'), ...RELEASE, ...NODE]
+  t.equal((await run(['expect', ...intent, '--out', hostsDir])).code, 0)
+  for (const command of ['check', 'explain']) {
+    const { args, lines } = shownInReadme(command)
+    t.ok(lines.length > 4, `${command}: ${lines.length} lines`)
+    const here = args.map((it) => it.replace(/^examples(?=\/)/, EXAMPLES).replace('/etc/cri/conf.d/hosts', hostsDir))
+    const { out } = await run(here, { width: 80 })
+    let from = 0
+    for (const line of lines) {
+      const at = out.indexOf(line, from)
+      t.not(at, -1, `${command}: ${line}`)
+      from = at + line.length
+    }
+  }
+})
+
 t.test("the agent's configuration is accepted", async (t) => {
   const file = join(EXAMPLES, 'agent', 'config.yaml')
   const env = { NODE_NAME: 'k8s-1', NODE_IP: '192.168.1.98' }
