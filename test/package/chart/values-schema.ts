@@ -8,6 +8,8 @@ export interface JsonSchema {
   description?: string
   type?: string | readonly string[]
   enum?: readonly unknown[]
+  const?: unknown
+  anyOf?: readonly JsonSchema[]
   pattern?: string
   minimum?: number
   maximum?: number
@@ -177,7 +179,7 @@ function valueSchema(schema: ConfigSchema): JsonSchema {
   if (schema.duration !== undefined) {
     // JSON Schema cannot compare two lengths of time: their bounds are left to the agent.
     const pattern = orPlaceholder('^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$|^0$')
-    return { type: ['string', 'integer'], pattern, minimum: 0, maximum: 0 }
+    return { anyOf: [matching(pattern), { const: 0 }] }
   }
   if (types.includes('integer')) {
     const { minimum = 0, maximum = 0 } = schema
