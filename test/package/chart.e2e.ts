@@ -59,7 +59,7 @@ interface Pod {
     configMap?: { name: string }
     projected?: { sources: { configMap: { name: string; optional?: boolean } }[] }
   }[]
-  mounts: { name: string; mountPath: string; readOnly?: boolean }[]
+  mounts: { name: string; mountPath: string; readOnly?: boolean; recursiveReadOnly?: string }[]
   // biome-ignore lint/suspicious/noExplicitAny: Kubernetes' own.
   spec: any
   // biome-ignore lint/suspicious/noExplicitAny: Kubernetes' own.
@@ -138,6 +138,9 @@ for (const { name, text, objects } of combinations) {
       t.equal(own.length, 1, `${volume} is mounted once`)
       t.equal(own[0]?.readOnly, true, volume)
       if (hostPath === undefined) continue
+      // Else what is mounted below it, such as the root of another container, could be written.
+      t.match(own[0], { recursiveReadOnly: 'IfPossible' })
+      t.notOk(own[0] && 'mountPropagation' in own[0], 'with which the API server refuses that')
       // Talos' kubelet checks a type in its own container, where /etc/cri is not.
       t.same(Object.keys(hostPath), ['path'])
       t.notOk(ROOT_DIRECTORIES.includes(hostPath.path))

@@ -4,7 +4,7 @@
  * chart renders. Needs root and what `.ci/tools` installs: npx tap test/package/image.e2e.ts
  */
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -101,6 +101,7 @@ async function onTheNode(t: Test, { directory, cgroup }: Inside) {
         pauseImage: `${HARBOR}/library/pause:1`,
       })
       t.teardown(() => containerd.stop())
+      await mountRootOfAContainer(node)
       const { http, ...config } = node.values.config // on every address, as the chart has it by default
       // What V8 makes of the compile cache is said on the standard error then.
       const extraEnv = [{ name: 'NODE_DEBUG_NATIVE', value: 'COMPILE_CACHE' }]
@@ -154,7 +155,7 @@ async function bundledPackages(directory: string): Promise<string[]> {
 
 async function asTheChartSays(
   t: Test,
-  { cri }: Containerd,
+  { cri, version }: Containerd,
   { pod, container }: AgentPod,
   node: ExampleNode,
   image: ImageConfig,
@@ -193,9 +194,12 @@ async function asTheChartSays(
     const { tried, written } = JSON.parse(stdout)
     t.comment(`${tried} files and directories tried`)
     t.ok(tried > 400)
+    // Of what other containers have mounted, as far as the runtime can keep it: containerd 2 and later.
+    const others = (await cri.canMountReadOnlyRecursively()) ? [] : [`/host${OF_A_CONTAINER}`]
+    t.equal(others.length === 0, version.startsWith('2.') || version.startsWith('v2.'), 'which of the two can')
     // Memory that every container gets from the runtime, and that counts to its limit.
     for (const point of written) t.match(mounts.get(point)?.type, /^(tmpfs|mqueue)$/, point)
-    t.same(written, ['/dev', '/dev/mqueue', '/dev/shm'])
+    t.same(written, ['/dev', '/dev/mqueue', '/dev/shm', ...others])
   })
 
   await t.test("reaches containerd's socket through its directory, also one that came later", async (t) => {
@@ -241,6 +245,14 @@ async function restsWithin(t: Test, { pod, container }: AgentPod) {
     t.ok(residentMemory < pod.memoryLimit / 2)
     t.ok(peak < pod.memoryLimit, 'the health check beside it included')
   })
+}
+
+/** Where containerd mounts the root of each container: below the directory of its socket. */
+const OF_A_CONTAINER = '/run/containerd/io.containerd.runtime.v2.task/k8s.io/another/rootfs'
+
+async function mountRootOfAContainer({ root }: ExampleNode): Promise<void> {
+  mkdirSync(join(root, OF_A_CONTAINER), { recursive: true })
+  await run('mount', ['-t', 'tmpfs', 'tmpfs', join(root, OF_A_CONTAINER)])
 }
 
 /** Says `connected`, or the code of what hindered it. */

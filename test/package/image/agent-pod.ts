@@ -20,11 +20,12 @@ export interface AgentPod {
 export async function startAgentPod(
   containerd: Containerd,
   chart: RenderedChart,
-  node: KubeletNode & { configMaps: readonly ConfigMap[] },
+  node: Omit<KubeletNode, 'recursiveReadOnly'> & { configMaps: readonly ConfigMap[] },
 ): Promise<AgentPod> {
   const { cri } = containerd
   const configMaps = [...chart.all<ConfigMap>('ConfigMap'), ...node.configMaps]
-  const pod = kubeletPod(chart.the<DaemonSet>('DaemonSet'), configMaps, node)
+  const recursiveReadOnly = await cri.canMountReadOnlyRecursively()
+  const pod = kubeletPod(chart.the<DaemonSet>('DaemonSet'), configMaps, { ...node, recursiveReadOnly })
   await cri.pull(pod.image)
   const start = performance.now()
   const { podId, container } = await cri.runPod(pod.sandbox, pod.container)

@@ -39,6 +39,15 @@ export class Cri {
     }
   }
 
+  /** Whether containers can be given mounts in which whatever is mounted below is read-only too. */
+  async canMountReadOnlyRecursively(): Promise<boolean> {
+    const { runtimeHandlers = [] } = await this.#call<{
+      runtimeHandlers?: { name?: string; features?: { recursiveReadOnlyMounts?: boolean } }[]
+    }>('RuntimeService/Status', {})
+    // The default handler has no name.
+    return runtimeHandlers.find(({ name = '' }) => name === '')?.features?.recursiveReadOnlyMounts === true
+  }
+
   /** Resolves with the reference by digest. */
   async pull(image: string): Promise<string> {
     const { imageRef } = await this.#call<{ imageRef: string }>('ImageService/PullImage', { image: { image } })

@@ -18,6 +18,8 @@ export interface KubeletNode {
   directory: string
   /** Below which cgroup pods go, as an absolute path. */
   cgroup: string
+  /** Whether its runtime can mount so. */
+  recursiveReadOnly: boolean
 }
 
 /** What is sent to the runtime, and what the kubelet keeps to itself. */
@@ -56,7 +58,14 @@ interface Container {
   readinessProbe: Probe
   resources: { requests: { cpu: string; memory: string }; limits: { memory: string } }
   securityContext: SecurityContext
-  volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[]
+  volumeMounts: VolumeMount[]
+}
+
+interface VolumeMount {
+  name: string
+  mountPath: string
+  readOnly?: boolean
+  recursiveReadOnly?: 'IfPossible'
 }
 
 interface Volume {
@@ -113,8 +122,14 @@ export function kubeletPod(daemonSet: DaemonSet, configMaps: readonly ConfigMap[
       args: container.args,
       // The interface's definition has bytes there, which JSON writes in base64.
       envs: container.env.map((it) => ({ key: it.name, value: btoa(environmentValue(it, node)) })),
-      mounts: container.volumeMounts.map(({ name, mountPath, readOnly = false }) => {
-        return { container_path: mountPath, host_path: volumes.get(name), readonly: readOnly }
+      mounts: container.volumeMounts.map(({ name, mountPath, readOnly = false, recursiveReadOnly, ...other }) => {
+        onlyKnown(other, [], `the mount of ${name}`)
+        return {
+          container_path: mountPath,
+          host_path: volumes.get(name),
+          readonly: readOnly,
+          recursive_read_only: recursiveReadOnly === 'IfPossible' && node.recursiveReadOnly,
+        }
       }),
       log_path: id,
       linux: {
