@@ -179,6 +179,7 @@ for (const [what, values] of VALUES) {
     config.intent.spegel.values = [`${mount.spegel}/*.yaml`]
     config.host = { root: node.root }
     config.http = { host: '127.0.0.1', port: 0 }
+    config.containerd.socket = null // no daemon runs there
     config.watch = { settle: '20ms', rescan: '100ms' }
     const configFile = join(directory, 'config.yaml')
     writeFileSync(configFile, stringify(config))

@@ -15,7 +15,8 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { type AgentPod, answers, startAgentPod } from './image/agent-pod.ts'
 import { ImageBuilder, type ImageConfig } from './image/build-image.ts'
 import { renderChart } from './image/chart.ts'
-import { type Containerd, startContainerd } from './image/containerd.ts'
+import { startContainerd } from './image/containerd.ts'
+import type { Cri } from './image/cri.ts'
 import { type ExampleNode, exampleNode } from './image/example-node.ts'
 import { HARBOR, type Inside, inside, raiseNetwork, runInside } from './image/namespaces.ts'
 import { ProcessFacts } from './image/process.ts'
@@ -101,15 +102,17 @@ async function onTheNode(t: Test, { directory, cgroup }: Inside) {
         pauseImage: `${HARBOR}/library/pause:1`,
       })
       t.teardown(() => containerd.stop())
-      await mountRootOfAContainer(node)
+      await mountBelow(node)
       const { http, ...config } = node.values.config // on every address, as the chart has it by default
       // What V8 makes of the compile cache is said on the standard error then.
       const extraEnv = [{ name: 'NODE_DEBUG_NATIVE', value: 'COMPILE_CACHE' }]
-      const chart = await renderChart({ ...node.values, config, extraEnv })
+      // The older one without: it would say that it reads the directory by the path that this machine has it at.
+      const socket = { enabled: major === 2 }
+      const chart = await renderChart({ ...node.values, config, extraEnv, containerd: { socket } })
       const agent = await startAgentPod(containerd, chart, { ...node, directory: own, cgroup })
       t.comment(`containerd ${containerd.version}; ready ${agent.readyAfter.toFixed(0)} ms after the pod was asked for`)
       t.ok(registry.output().includes(`"containerd/${containerd.version}"`), 'pulled from Harbor through its tree')
-      await asTheChartSays(t, containerd, agent, node, image)
+      await asTheChartSays(t, { major, cri: containerd.cri, ...agent }, node, image)
       if (major === 2) await restsWithin(t, agent)
       const start = performance.now()
       t.equal(await agent.stop(), 0, 'stops by SIGTERM')
@@ -155,8 +158,7 @@ async function bundledPackages(directory: string): Promise<string[]> {
 
 async function asTheChartSays(
   t: Test,
-  { cri, version }: Containerd,
-  { pod, container }: AgentPod,
+  { major, cri, pod, container }: AgentPod & { major: 1 | 2; cri: Cri },
   node: ExampleNode,
   image: ImageConfig,
 ) {
@@ -168,7 +170,7 @@ async function asTheChartSays(
     const page = await (await fetch(`http://${node.ip}:${pod.port}/metrics`)).text()
     t.match(page, 'pullpath_drift{registry="192.168.1.106",reason="peer-mirror-missing"} 1\n')
     t.match(page, 'pullpath_mirror_effective{registry="192.168.1.106"} 0\n')
-    t.match(page, /^pullpath_input_up\{input="hosts"\} 1$/m)
+    for (const input of ['hosts', 'containerd']) t.match(page, `pullpath_input_up{input="${input}"} 1\n`)
   })
 
   await t.test('runs by the flags of the start script, under the security context of the chart', async (t) => {
@@ -187,30 +189,35 @@ async function asTheChartSays(
   await t.test('can write nowhere', async (t) => {
     const { mounts } = process
     const own = ['/etc/pullpath', '/intent/talos', '/intent/spegel']
-    for (const point of ['/', '/host/etc/cri', '/host/etc/cri/conf.d/hosts', '/host/run/containerd', ...own]) {
+    for (const point of ['/', '/host/etc/cri', '/host/etc/cri/conf.d/hosts', ...own]) {
       t.equal(mounts.get(point)?.writable, false, point)
     }
     const { stdout } = await exec(WRITE_EVERYWHERE)
     const { tried, written } = JSON.parse(stdout)
     t.comment(`${tried} files and directories tried`)
     t.ok(tried > 400)
-    // Of what other containers have mounted, as far as the runtime can keep it: containerd 2 and later.
-    const others = (await cri.canMountReadOnlyRecursively()) ? [] : [`/host${OF_A_CONTAINER}`]
-    t.equal(others.length === 0, version.startsWith('2.') || version.startsWith('v2.'), 'which of the two can')
+    const canBeKept = await cri.canMountReadOnlyRecursively()
+    t.equal(canBeKept, major === 2, 'what is mounted below is kept by containerd 2')
+    const others = canBeKept ? [] : [`/host${MOUNTED_BELOW}`]
     // Memory that every container gets from the runtime, and that counts to its limit.
     for (const point of written) t.match(mounts.get(point)?.type, /^(tmpfs|mqueue)$/, point)
     t.same(written, ['/dev', '/dev/mqueue', '/dev/shm', ...others])
   })
 
-  await t.test("reaches containerd's socket through its directory, also one that came later", async (t) => {
-    const later = createServer().listen(join(dirname(node.socket), 'later.sock'))
-    await once(later, 'listening')
-    t.teardown(() => later.close())
-    const reached = async (name: string) => (await exec(connectTo(`/host/run/containerd/${name}`))).stdout
-    t.equal(await reached('containerd.sock'), 'connected')
-    t.equal(await reached('later.sock'), 'connected')
-    t.equal(await reached('gone.sock'), 'ENOENT')
-  })
+  await t.test(
+    "reaches containerd's socket through its directory, also one that came later, if it is given",
+    async (t) => {
+      const has = { 1: 'ENOENT', 2: 'connected' }[major]
+      const later = createServer().listen(join(dirname(node.socket), 'later.sock'))
+      await once(later, 'listening')
+      t.teardown(() => later.close())
+      const reached = async (name: string) => (await exec(connectTo(`/host/run/containerd/${name}`))).stdout
+      t.equal(await reached('containerd.sock'), has)
+      t.equal(await reached('later.sock'), has)
+      t.equal(process.mounts.get('/host/run/containerd')?.writable, { 1: undefined, 2: false }[major])
+      t.equal(await reached('gone.sock'), 'ENOENT')
+    },
+  )
 
   await t.test("answers the image's own health check", async (t) => {
     const [, ...check] = image.config.Healthcheck.Test
@@ -247,12 +254,12 @@ async function restsWithin(t: Test, { pod, container }: AgentPod) {
   })
 }
 
-/** Where containerd mounts the root of each container: below the directory of its socket. */
-const OF_A_CONTAINER = '/run/containerd/io.containerd.runtime.v2.task/k8s.io/another/rootfs'
+/** What the node has mounted below a directory that is given to the agent, as it has the roots of all containers. */
+const MOUNTED_BELOW = '/etc/cri/mounted-below'
 
-async function mountRootOfAContainer({ root }: ExampleNode): Promise<void> {
-  mkdirSync(join(root, OF_A_CONTAINER), { recursive: true })
-  await run('mount', ['-t', 'tmpfs', 'tmpfs', join(root, OF_A_CONTAINER)])
+async function mountBelow({ root }: ExampleNode): Promise<void> {
+  mkdirSync(join(root, MOUNTED_BELOW), { recursive: true })
+  await run('mount', ['-t', 'tmpfs', 'tmpfs', join(root, MOUNTED_BELOW)])
 }
 
 /** Says `connected`, or the code of what hindered it. */
