@@ -271,6 +271,10 @@ t.test("containerd's socket is the agent's by its directory, unless it is not to
   t.same(given('default'), ['/run/containerd/containerd.sock', ['/etc/cri/conf.d/hosts', '/run/containerd']])
   t.same(given('everything')[0], '/run/k3s/containerd/containerd.sock')
   t.same(given('without-containerd-socket'), [null, ['/etc/cri/conf.d/hosts']])
+  const [, values = ''] = /```yaml\n(containerd:\n[\s\S]*?)```/.exec(read(CHART, 'README.md')) ?? []
+  const { text, error } = helmTemplate(CHART, '--values', join(t.testdir({ 'values.yaml': values }), 'values.yaml'))
+  t.equal(error, '')
+  t.match(configIn(objectsOf(text)).containerd, { socket: null, version: '2.2.7' }, 'as README.md says')
 })
 
 t.test('without the host network, only that and the resolver differ', async (t) => {

@@ -114,26 +114,27 @@ t.test('the cases fail when an alert is missing, never waits, waits an hour, or 
 })
 
 t.test('the cases fail when a rule looks at nothing but the last scrape', async (t) => {
+  const texts = new Map(testFiles.map((file) => [file, readFileSync(join(TESTS, file), 'utf8')]))
   const dir = t.testdir({})
-  for (const file of testFiles) {
-    const text = readFileSync(join(TESTS, file), 'utf8')
+  for (const [file, text] of texts)
     writeFileSync(join(dir, file), text.replace(/(?<=^rule_files: ).*$/m, '[rules.yaml]'))
-  }
-  const arePassed = (changed: (rule: Rule) => Rule) => {
+  /** Whether the cases of the files that name this rule pass by the changed rules. */
+  const arePassed = (name: string, changed: (rule: Rule) => Rule) => {
     const changedGroups = groups.map((it) => ({ ...it, rules: it.rules.map(changed) }))
     writeFileSync(join(dir, 'rules.yaml'), stringify({ groups: changedGroups }))
-    return spawnSync('promtool', ['test', 'rules', ...testFiles], { cwd: dir }).status === 0
+    const own = testFiles.filter((file) => texts.get(file)?.includes(name))
+    return spawnSync('promtool', ['test', 'rules', ...own], { cwd: dir }).status === 0
   }
   t.ok(
-    arePassed((rule) => rule),
+    arePassed('', (rule) => rule),
     'as they are',
   )
-  for (const [index, { record, alert, expr }] of rules.entries()) {
+  for (const [index, { record, alert = record ?? '', expr }] of rules.entries()) {
     const short = expr.replaceAll(/last_over_time\(([^()]*)\[5m\]\)/g, '$1')
     t.notMatch(short, 'last_over_time')
     if (short === expr) continue
-    const isCaught = !arePassed((rule) => (rule === rules[index] ? { ...rule, expr: short } : rule))
-    t.ok(isCaught, `${alert ?? record} (${index})`)
+    const isPassed = arePassed(alert, (rule) => (rule === rules[index] ? { ...rule, expr: short } : rule))
+    t.notOk(isPassed, `${alert} (${index})`)
   }
 })
 
