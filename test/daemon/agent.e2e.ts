@@ -150,6 +150,13 @@ function testAll(): void {
       await testFactsAndProofs(t, containerd, profile)
     })
   }
+  for (const profile of ['talos', 'default'] as const) {
+    t.test(`a list in config_path under ${profile === 'talos' ? 'local pull' : 'the transfer service'}`, async (t) => {
+      t.setTimeout(0)
+      await testList(t, profile)
+    })
+  }
+  t.test('a configuration that is not in force yet', testStale)
   t.test('the truth about a daemon that is stopped, killed, started again and without its socket', testFaults)
 }
 
@@ -224,6 +231,52 @@ async function testFactsAndProofs(t: Test, containerd: Containerd, profile: Pull
 function down(): ListenerPlan {
   const refusal = [{ kind: 'status', status: 503 }] as const
   return { head: refusal, manifests: refusal, blobs: refusal }
+}
+
+/** The transfer service takes the list for one path, which does not exist; local pull does not. */
+async function testList(t: Test, profile: PullProfile): Promise<void> {
+  const it = await site(t, { profile, settings: { configPath: '$ROOTS/hosts:$ROOTS/more' } })
+  replaceTree(it, it.trees.both)
+  await it.answer()
+  await it.startDaemon()
+  const agent = await startAgentProcess(it.network, it.configFile())
+  t.teardown(() => agent.stop())
+  const outcome = profile === 'talos' ? 'resolved' : 'failed'
+  await agent.said('containerd was asked', { outcome })
+  const found = agent.report().findings.map((it) => it.reason)
+  t.equal(found.includes('config-path-mismatch'), profile === 'default', found.join(', '))
+  t.equal(
+    agent.sample('pullpath_drift', { registry: '', reason: 'config-path-mismatch' }),
+    profile === 'default' ? 1 : 0,
+  )
+  t.equal(agent.sample('pullpath_mirror_effective', { registry: HARBOR }), profile === 'talos' ? 1 : 0)
+}
+
+async function testStale(t: Test): Promise<void> {
+  t.setTimeout(0)
+  const it = await site(t)
+  replaceTree(it, it.trees.both)
+  await it.answer()
+  const daemon = await it.startDaemon()
+  const agent = await startAgentProcess(it.network, it.configFile())
+  t.teardown(() => agent.stop())
+  const file = join(it.directory, 'node', 'conf.d', 'cri.toml')
+  const started = readFileSync(file, 'utf8')
+  writeFileSync(file, started.replace(it.hosts, '/elsewhere'))
+  const finding = 'node/daemon-config-stale'
+  await agent.said('finding appeared', { finding })
+  const { findings, containerd } = agent.report()
+  t.match(
+    findings.find((it) => it.id === finding),
+    { observed: [/^containerd started /], evidence: [{ source: file }] },
+  )
+  t.equal(containerd.configPath, it.hosts, 'what it started with is in force')
+  t.notOk(findings.some((it) => it.reason === 'config-path-mismatch'))
+  await daemon.stop()
+  await agent.said('input down')
+  await it.startDaemon()
+  await agent.said('finding cleared', { finding })
+  t.equal(agent.report().containerd.configPath, it.hosts)
 }
 
 async function testFaults(t: Test): Promise<void> {
