@@ -2,8 +2,11 @@ import { posix } from 'node:path'
 import { type DaemonConfigReading, readDaemonConfig } from '../../src/containerd/daemon-config.ts'
 import type { Version } from '../../src/version.ts'
 
-/** How a daemon under test is configured to pull: with what Talos writes, or with the release's own default. */
-export type PullProfile = 'talos' | 'default'
+/**
+ * How a daemon under test is configured to pull: with what Talos writes, with that and the customization that keeps
+ * layers for peers, or with the release's own default.
+ */
+export type PullProfile = 'talos' | 'talos-keeping-layers' | 'default'
 
 /** What of CRI's registry section a case sets. */
 export interface RegistrySettings {
@@ -54,7 +57,7 @@ path = "${posix.join(directory, 'opt')}"
     ],
     [
       part,
-      `${profile === 'talos' ? talosBase(plugin, form) : ''}
+      `${profile === 'default' ? '' : talosBase(plugin, form, { discards: profile === 'talos' })}
 [${plugin}.registry]
 config_path = ${JSON.stringify(settings.configPath.replaceAll('$ROOTS', rootsOf(directory)))}
 ${mirrors
@@ -71,8 +74,8 @@ export function rootsOf(directory: string): string {
   return posix.join(directory, 'roots')
 }
 
-/** Talos' `00-base.part` (1.11 and later), as far as images are concerned. */
-function talosBase(plugin: string, form: 2 | 3): string {
-  if (form === 2) return `[${plugin}.containerd]\ndiscard_unpacked_layers = true\n`
-  return `[${plugin}]\ndiscard_unpacked_layers = true\nuse_local_image_pull = true\n`
+/** Talos' `00-base.part` (1.11 and later), as far as images are concerned; `discards`: whether nothing overrides it. */
+function talosBase(plugin: string, form: 2 | 3, { discards }: { discards: boolean }): string {
+  if (form === 2) return `[${plugin}.containerd]\ndiscard_unpacked_layers = ${discards}\n`
+  return `[${plugin}]\ndiscard_unpacked_layers = ${discards}\nuse_local_image_pull = true\n`
 }

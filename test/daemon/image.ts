@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { tarHeader } from './tar-header.ts'
 
 /** An image that no daemon has seen before: small, and unpackable. */
 export interface TestImage {
@@ -56,17 +57,5 @@ export function digestOf(bytes: Buffer | string): string {
 
 /** A tar archive of one empty file with this name. */
 function tarOf(name: string): Buffer {
-  const header = Buffer.alloc(512)
-  header.write(name.replaceAll('/', '-').slice(0, 99), 0)
-  header.write('0000644\0', 100)
-  header.write('0000000\0', 108)
-  header.write('0000000\0', 116)
-  header.write('00000000000\0', 124)
-  header.write('00000000000\0', 136)
-  header.write('        ', 148)
-  header.write('0', 156)
-  header.write('ustar\x0000', 257)
-  const sum = header.reduce((total, byte) => total + byte, 0)
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
-  return Buffer.concat([header, Buffer.alloc(1024)])
+  return Buffer.concat([tarHeader(name.replaceAll('/', '-'), 0), Buffer.alloc(1024)])
 }

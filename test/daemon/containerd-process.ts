@@ -1,0 +1,69 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createWriteStream, readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { commandInside } from './command-inside.ts'
+
+/** A containerd that serves. */
+export interface ContainerdProcess {
+  pid: number
+  /** Resolves when it ends by itself, or by `stop`. */
+  ended: Promise<void>
+  /** Resolves when the process has ended. */
+  stop(): Promise<void>
+}
+
+export interface ContainerdStart {
+  /** The program. */
+  path: string
+  /** Of the process in whose namespaces it runs. */
+  pid: number
+  args: readonly string[]
+  env?: Readonly<Record<string, string>>
+  /** The file that its words go to. */
+  log: string
+}
+
+const START_MS = 30_000
+
+/** A daemon that ends at its start, or leaves CRI out, because of its configuration. */
+export class DaemonRefused extends Error {}
+
+/** Starts containerd; resolves when it serves, CRI included. Rejects with DaemonRefused and its last words. */
+export async function startContainerd({ path, pid, args, env, log }: ContainerdStart): Promise<ContainerdProcess> {
+  const words = createWriteStream(log)
+  const [program, ...rest] = commandInside(pid, path, args)
+  const child = spawn(program, rest, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin`, ...env },
+  })
+  child.stderr.pipe(words)
+  const ended = once(child, 'exit').then(() => {})
+  const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    child.kill(signal)
+    await ended
+    await finished(words)
+  }
+  if (!(await serves(child))) {
+    await end('SIGKILL')
+    throw new DaemonRefused(`${path}: ${readFileSync(log, 'utf8').trim().split('\n').at(-1)}`)
+  }
+  return { pid: child.pid ?? 0, ended, stop: () => end('SIGTERM') }
+}
+
+/** Whether it comes to the line that containerd writes when all its services listen, with CRI among them. */
+async function serves(child: ChildProcessByStdio<null, null, Readable>): Promise<boolean> {
+  const deadline = setTimeout(() => child.kill('SIGKILL'), START_MS)
+  let hasCri = true
+  try {
+    for await (const line of createInterface({ input: child.stderr })) {
+      if (line.includes('failed to load plugin') && line.includes('cri')) hasCri = false
+      if (line.includes('containerd successfully booted')) return hasCri
+    }
+    return false
+  } finally {
+    clearTimeout(deadline)
+  }
+}

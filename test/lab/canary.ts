@@ -1,0 +1,29 @@
+/** An image that is made for measuring: its bytes cannot be compressed, and no other image has any of its digests. */
+export interface CanaryImage {
+  /** What is pulled: `192.168.1.106/library/canary:v1`. */
+  reference: string
+  manifest: Blob
+  config: Blob
+  layers: readonly Blob[]
+}
+
+export interface Blob {
+  mediaType: string
+  digest: string
+  size: number
+}
+
+export interface CanaryOrder {
+  /** Host of the registry. */
+  registry: string
+  repository: string
+  tag: string
+  layers: number
+  /** Random bytes in each layer. */
+  size: number
+}
+
+/** All digests that a node has once it has pulled the image. */
+export function digestsOf({ manifest, config, layers }: CanaryImage): string[] {
+  return [manifest, config, ...layers].map(({ digest }) => digest)
+}

@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { commandInside } from '../daemon/command-inside.ts'
+import type { Bridge, Link } from './bridge.ts'
+import { holdNamespaces, runInside } from './namespaces.ts'
+
+/**
+ * A machine of the lab. It sees this machine's programs, but has `/run`, and what it changes below `/etc` and `/var`,
+ * in a memory of its own: paths are those of a real node, and nothing is left of them.
+ */
+export interface Machine {
+  name: string
+  address: string
+  /** What `nsenter --target` needs. */
+  pid: number
+  link: Link
+  /** Where a path of the machine is for this process. */
+  outside(path: string): string
+  /** Runs a program on the machine to its end; resolves with its standard output, rejects if it fails. */
+  run(program: string, args: readonly string[]): Promise<string>
+  /** Starts a program on the machine, which ends at the latest with it. */
+  start(program: string, args: readonly string[], options?: StartOptions): Program
+  stop(): Promise<void>
+}
+
+export interface StartOptions {
+  env?: Readonly<Record<string, string>>
+  /** A file descriptor that its output goes to; nowhere without one. */
+  log?: number
+  /** Opens Node's channel to it. */
+  channel?: boolean
+}
+
+export interface Program {
+  child: ReturnType<typeof spawn>
+  ended: Promise<void>
+  /** By SIGTERM; resolves when it has ended. */
+  stop(): Promise<void>
+}
+
+const SET_UP = `
+mount -t tmpfs -o mode=0755 tmpfs /run
+mkdir /run/lab
+for it in etc var; do
+  mkdir "/run/lab/$it" "/run/lab/$it.work"
+  mount -t overlay -o "lowerdir=/$it,upperdir=/run/lab/$it,workdir=/run/lab/$it.work" overlay "/$it"
+done
+rm -f /etc/hosts /etc/resolv.conf
+printf '127.0.0.1 localhost\\n%s %s\\n' "$1" "$2" > /etc/hosts
+# Nobody answers there: a name that is not in the file above fails at once.
+printf 'nameserver 127.0.0.1\\noptions attempts:1 timeout:1\\n' > /etc/resolv.conf
+ip link set lo up
+`
+
+/** Starts a machine and puts it on the bridge. `setUp`: more of the shell script that prepares its files. */
+export async function startMachine(
+  bridge: Bridge,
+  { name, address, megabits, setUp = '' }: { name: string; address: string; megabits: number; setUp?: string },
+): Promise<Machine> {
+  const namespaces = await holdNamespaces(SET_UP + setUp, [address, name])
+  const { pid } = namespaces
+  const programs = new Set<Program>()
+  return {
+    name,
+    address,
+    pid,
+    link: await bridge.connect({ pid, address }, megabits),
+    outside: (path) => `/proc/${pid}/root${path}`,
+    run: (program, args) => runInside(namespaces, program, args),
+    start(program, args, { env = {}, log, channel = false } = {}) {
+      const [nsenter, ...rest] = commandInside(pid, program, args)
+      const output = log ?? 'ignore'
+      const child = spawn(nsenter, rest, {
+        stdio: channel ? ['ignore', output, output, 'ipc'] : ['ignore', output, output],
+        env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin`, NODE_OPTIONS: '', ...env },
+      })
+      const ended = once(child, 'exit').then(() => {})
+      const started: Program = {
+        child,
+        ended,
+        async stop() {
+          child.kill('SIGTERM')
+          await ended
+        },
+      }
+      programs.add(started)
+      ended.then(() => programs.delete(started))
+      return started
+    },
+    async stop() {
+      await Promise.all([...programs].map((it) => it.stop()))
+      await namespaces.stop()
+    },
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The peer mirror of one node as a process of its own, since it lives in the namespaces of its node.
+ * Its argument is a PeerStart. Speaks with its parent over Node's channel, and ends with it.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client.ts'
+import type { RawAccessEntry } from './access-log.ts'
+import { Advertised } from './spegel/advertised.ts'
+import { OwnContent } from './spegel/own-content.ts'
+import { Providers } from './spegel/providers.ts'
+import { type PeerFault, RegistryHandler, type SpegelSettings } from './spegel/registry-handler.ts'
+import { SpegelMetrics } from './spegel/spegel-metrics.ts'
+
+export interface PeerStart extends SpegelSettings {
+  address: string
+  others: readonly string[]
+  socket: string
+  contentDirectory: string
+  ports: { pod: number; router: number; metrics: number; host: number; node: number }
+}
+
+export type PeerOrder =
+  | { order: 'log' }
+  | { order: 'fault'; fault: PeerFault | null }
+  /** Answered once this peer believes that one to have all of them. */
+  | { order: 'await'; address: string; keys: readonly string[] }
+
+/** Every order is answered once, with its number. */
+export type PeerReply = { number: number; log?: RawAccessEntry[] }
+
+const start: PeerStart = JSON.parse(process.argv[2] ?? '')
+const daemon = openDaemonClient(start.socket)
+const metrics = new SpegelMetrics()
+const providers = new Providers(start.others, start.ports.router)
+const handler = new RegistryHandler(start, new OwnContent(daemon, start.contentDirectory), providers, metrics)
+const log: RawAccessEntry[] = []
+let underWay = 0
+let whenIdle: (() => void)[] = []
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const [path = ''] = (request.url ?? '').split('?')
+  const method = request.method ?? ''
+  if (method !== 'GET' && method !== 'HEAD') return void response.writeHead(404).end()
+  if (path === '/livez') return void response.writeHead(200).end()
+  if (path === '/readyz') return void response.writeHead(providers.isConnected ? 200 : 500).end()
+  if (!path.startsWith('/v2/')) return void response.writeHead(404).end()
+  const [at, begun] = [Date.now(), performance.now()]
+  const outcome = { bytes: 0, source: null }
+  const address = request.socket.remoteAddress ?? ''
+  underWay += 1
+  metrics.begin('/v2/*')
+  response.once('close', () => {
+    const milliseconds = performance.now() - begun
+    const status = response.headersSent ? response.statusCode : null
+    const { bytes } = outcome
+    log.push({ address, at, milliseconds, method, path, status, ...outcome })
+    metrics.end('/v2/*', { method, code: response.statusCode, seconds: milliseconds / 1000, bytes })
+    underWay -= 1
+    if (underWay > 0) return
+    for (const resolve of whenIdle) resolve()
+    whenIdle = []
+  })
+  try {
+    await handler.handle(request, response, outcome)
+  } catch (error) {
+    console.error(`${method} ${path}:`, error)
+    response.destroy()
+  }
+}
+
+async function obey(order: PeerOrder): Promise<Omit<PeerReply, 'number'>> {
+  switch (order.order) {
+    case 'fault':
+      handler.fault = order.fault
+      return {}
+    case 'await':
+      await providers.whenHeldBy(order.address, order.keys)
+      return {}
+    case 'log':
+      // What an asker has in full may not be written down yet.
+      if (underWay > 0) await new Promise<void>((resolve) => whenIdle.push(resolve))
+      return { log }
+  }
+}
+
+process.on('message', async (message: PeerOrder & { number: number }) => {
+  const reply: PeerReply = { number: message.number, ...(await obey(message)) }
+  process.send?.(reply)
+})
+process.on('disconnect', () => process.exit())
+
+for (const port of [start.ports.pod, start.ports.host, start.ports.node]) {
+  await new Promise<void>((resolve) => createServer(answer).listen(port, start.address, resolve))
+}
+const metricsServer = createServer(async (request, response) => {
+  if (request.url !== '/metrics') return void response.writeHead(404).end()
+  response.writeHead(200, { 'Content-Type': metrics.registry.contentType }).end(await metrics.registry.metrics())
+})
+await new Promise<void>((resolve) => metricsServer.listen(start.ports.metrics, start.address, resolve))
+await providers.listen(start.address)
+new Advertised(daemon, start.registries, {
+  onAdded(keys) {
+    metrics.countAdvertised(keys, 1)
+    void providers.advertise(keys.map(({ key }) => key))
+  },
+  onRemoved(keys) {
+    metrics.countAdvertised(keys, -1)
+    providers.withdraw(keys.map(({ key }) => key))
+  },
+})
+process.send?.({ number: 0 } satisfies PeerReply)
