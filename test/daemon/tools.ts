@@ -15,11 +15,12 @@ export interface Containerd {
 
 /**
  * What keeps the tests of real daemons from running here, in one line; null where nothing does.
- * With `CI=true` a missing tool is no excuse: callers fail on it.
+ * With `CI=true` a missing tool is no excuse: callers fail on it. `further`: programs that a caller needs besides.
  */
-export function missingTools(): string | null {
+export function missingTools(further: readonly string[] = []): string | null {
   if (process.getuid?.() !== 0) return 'they need root, for network namespaces'
-  const missing = [...UNPACKED, 'unshare', 'nsenter', 'mount', 'ip', 'openssl'].filter((it) => !isThere(it))
+  const needed = [...UNPACKED, 'unshare', 'nsenter', 'mount', 'ip', 'openssl', ...further]
+  const missing = needed.filter((it) => !isThere(it))
   return missing.length === 0 ? null : `${missing.join(', ')} missing: eval "$(.ci/tools)" gets them`
 }
 

@@ -22,13 +22,11 @@ export interface AccessEntry {
 /** As a machine writes it, which knows the others by address alone. */
 export type RawAccessEntry = Omit<AccessEntry, 'by' | 'asker'> & { address: string }
 
-/** The part of the log that is about content: what was got of it, by digest, and how it was answered. */
-export function blobsGot(entries: readonly AccessEntry[]): Map<string, AccessEntry[]> {
-  const got = new Map<string, AccessEntry[]>()
-  for (const entry of entries) {
-    const [, digest] = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(entry.path) ?? []
-    if (digest === undefined || entry.method !== 'GET' || entry.status === null || entry.status >= 300) continue
-    got.set(digest, [...(got.get(digest) ?? []), entry])
-  }
-  return got
+/** Digests of the blobs that `by` gave `asker` whole, out of its own store; sorted. */
+export function blobsGiven(entries: readonly AccessEntry[], by: string, asker: string): string[] {
+  const given = entries.filter((it) => it.by === by && it.asker === asker && it.source === 'own' && it.status === 200)
+  return given
+    .filter(({ method }) => method === 'GET')
+    .flatMap(({ path }) => /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(path)?.[1] ?? [])
+    .sort()
 }

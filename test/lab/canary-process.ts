@@ -5,7 +5,17 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { tarHeader } from '../daemon/tar-header.ts'
-import type { Blob, CanaryImage, CanaryOrder } from './canary.ts'
+import type { Blob, CanaryImage } from './canary.ts'
+
+export interface CanaryOrder {
+  /** Host of the registry. */
+  registry: string
+  repository: string
+  tag: string
+  layers: number
+  /** Random bytes in each layer. */
+  size: number
+}
 
 const OCI = 'application/vnd.oci.image'
 const CHUNK = 1024 * 1024

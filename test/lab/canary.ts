@@ -13,14 +13,9 @@ export interface Blob {
   size: number
 }
 
-export interface CanaryOrder {
-  /** Host of the registry. */
-  registry: string
-  repository: string
-  tag: string
-  layers: number
-  /** Random bytes in each layer. */
-  size: number
+/** The digests of what is got as a blob, sorted. */
+export function blobsOf({ config, layers }: CanaryImage): string[] {
+  return [config, ...layers].map(({ digest }) => digest).sort()
 }
 
 /** All digests that a node has once it has pulled the image. */

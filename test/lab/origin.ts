@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { RawAccessEntry } from './access-log.ts'
 import type { Bridge } from './bridge.ts'
 import type { CanaryImage } from './canary.ts'
+import type { CanaryOrder } from './canary-process.ts'
 import { ORIGIN } from './cluster.ts'
 import { type Machine, startMachine } from './machine.ts'
 
@@ -11,7 +12,7 @@ import { type Machine, startMachine } from './machine.ts'
 export interface Origin {
   machine: Machine
   /** Makes an image of `layers` times `size` random bytes and pushes it. */
-  push(image: { repository: string; tag: string; layers: number; size: number }): Promise<CanaryImage>
+  push(image: Omit<CanaryOrder, 'registry'>): Promise<CanaryImage>
   /** All that it answered since its start, in the order in which it was asked. */
   rawLog(): Promise<RawAccessEntry[]>
   stop(): Promise<void>
@@ -49,8 +50,8 @@ http: { addr: '${ORIGIN}:80' }
     machine,
     async push(image) {
       const file = join(import.meta.dirname, 'canary-process.ts')
-      const printed = await machine.run(process.execPath, [file, JSON.stringify({ registry: ORIGIN, ...image })])
-      return JSON.parse(printed)
+      const order: CanaryOrder = { registry: ORIGIN, ...image }
+      return JSON.parse(await machine.run(process.execPath, [file, JSON.stringify(order)]))
     },
     async rawLog() {
       // A request stands in the file before it is answered; what has begun is waited for.

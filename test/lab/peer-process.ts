@@ -40,32 +40,45 @@ let whenIdle: (() => void)[] = []
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const [path = ''] = (request.url ?? '').split('?')
   const method = request.method ?? ''
-  if (method !== 'GET' && method !== 'HEAD') return void response.writeHead(404).end()
-  if (path === '/livez') return void response.writeHead(200).end()
-  if (path === '/readyz') return void response.writeHead(providers.isConnected ? 200 : 500).end()
-  if (!path.startsWith('/v2/')) return void response.writeHead(404).end()
+  if (path === '/v2') return void response.writeHead(307, { Location: '/v2/' }).end()
+  const route = routeOf(path)
+  if ((method !== 'GET' && method !== 'HEAD') || route === null) return bare(response, 404)
   const [at, begun] = [Date.now(), performance.now()]
   const outcome = { bytes: 0, source: null }
   const address = request.socket.remoteAddress ?? ''
   underWay += 1
-  metrics.begin('/v2/*')
+  metrics.begin(route)
   response.once('close', () => {
     const milliseconds = performance.now() - begun
     const status = response.headersSent ? response.statusCode : null
+    if (path.startsWith('/v2/')) log.push({ address, at, milliseconds, method, path, status, ...outcome })
     const { bytes } = outcome
-    log.push({ address, at, milliseconds, method, path, status, ...outcome })
-    metrics.end('/v2/*', { method, code: response.statusCode, seconds: milliseconds / 1000, bytes })
+    metrics.end(route, { method, code: response.statusCode, seconds: milliseconds / 1000, bytes })
     underWay -= 1
     if (underWay > 0) return
     for (const resolve of whenIdle) resolve()
     whenIdle = []
   })
+  if (path === '/livez' || path === '/v2/') return bare(response, 200)
+  if (path === '/readyz') return bare(response, providers.isConnected ? 200 : 500)
   try {
     await handler.handle(request, response, outcome)
   } catch (error) {
-    console.error(`${method} ${path}:`, error)
+    // Whoever lost patience, or got it from another peer, is gone: no fault of this one.
+    if (!response.destroyed) console.error(`${method} ${path}:`, error)
     response.destroy()
   }
+}
+
+/** As the metrics name it; null: there is nothing. */
+function routeOf(path: string): string | null {
+  if (path.startsWith('/v2/')) return '/v2/*'
+  return path === '/readyz' || path === '/livez' ? path : null
+}
+
+function bare(response: ServerResponse, status: number): void {
+  // Go says the length of nothing too, but not to a HEAD.
+  response.writeHead(status, response.req.method === 'HEAD' ? {} : { 'Content-Length': 0 }).end()
 }
 
 async function obey(order: PeerOrder): Promise<Omit<PeerReply, 'number'>> {

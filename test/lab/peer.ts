@@ -31,7 +31,10 @@ export class Peer {
   /** Resolves when it listens. */
   async start(): Promise<void> {
     const file = join(import.meta.dirname, 'peer-process.ts')
-    const program = this.#machine.start(process.execPath, [file, JSON.stringify(this.#start)], { channel: true })
+    const program = this.#machine.start(process.execPath, [file, JSON.stringify(this.#start)], {
+      channel: true,
+      log: process.stderr.fd,
+    })
     const waiting = new Map<number, (reply: PeerReply) => void>()
     program.child.on('message', (message) => {
       const reply = message as PeerReply

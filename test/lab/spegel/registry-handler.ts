@@ -36,7 +36,7 @@ export interface Outcome {
 /** HEAD, and whatever is asked for a manifest, ends after this long. */
 const QUICK_MS = 3_000
 
-/** Spegel's registry: `/v2/` as version 0.7 answers it. */
+/** Spegel's registry: what is below `/v2/`, as version 0.7 answers it. */
 export class RegistryHandler {
   fault: PeerFault | null = null
   readonly #settings: SpegelSettings
@@ -59,7 +59,6 @@ export class RegistryHandler {
 
   /** Answers one request; `outcome` is filled in on the way, so that it holds for a broken off one too. */
   async handle(request: IncomingMessage, response: ServerResponse, outcome: Outcome): Promise<void> {
-    if (/^\/v2\/?$/.test(request.url?.split('?')[0] ?? '')) return empty(response, 200)
     const asked = readAsked(request)
     if (asked === null || !this.#settings.registries.includes(asked.registry)) return empty(response, 404)
     if (request.headers['x-spegel-mirrored'] !== 'true') {
@@ -183,8 +182,21 @@ async function copy(source: Readable, response: ServerResponse, outcome: Outcome
   for await (const chunk of source) {
     if (response.destroyed) throw new Error('the asker is gone')
     outcome.bytes += (chunk as Buffer).length
-    if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+    if (!response.write(chunk)) await roomIn(response)
   }
+}
+
+/** Resolves when more can be written, and when nobody is there to read it. */
+function roomIn(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    response.on('close', done)
+  })
 }
 
 function empty(response: ServerResponse, status: number): void {

@@ -1,0 +1,74 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { CONTAINERD_ROOT, CONTAINERD_SOCKET, HOSTS_DIR } from './cluster.ts'
+
+/** What a process started, as far as it must be gone in the end. */
+export interface Started {
+  pids: readonly number[]
+  /** `net:[…]` and `mnt:[…]` that are not those of the process itself. */
+  namespaces: readonly string[]
+}
+
+/** All descendants of a process, and the namespaces that they are in. */
+export function startedBy(pid: number): Started {
+  const own = namespacesOf(pid)
+  const pids = descendants(pid)
+  const namespaces = new Set(pids.flatMap(namespacesOf).filter((it) => !own.includes(it)))
+  return { pids, namespaces: [...namespaces] }
+}
+
+/** What is still there of it: processes of it, and any process that is in one of its namespaces. */
+export function remainsOf({ pids, namespaces }: Started): string[] {
+  return allPids()
+    .filter((pid) => pids.includes(pid) || namespacesOf(pid).some((it) => namespaces.includes(it)))
+    .map((pid) => `${pid} ${readOrNothing(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`)
+}
+
+/** What of this machine's own files and mounts a lab would touch if it did not keep to itself. */
+export function hostState(): object {
+  const paths = ['/etc/cri', '/run/lab', '/run/registry', HOSTS_DIR, CONTAINERD_SOCKET, CONTAINERD_ROOT]
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+  return {
+    files: paths.filter((it) => existsSync(it)),
+    texts: ['/etc/hosts', '/etc/resolv.conf'].map(readOrNothing),
+    mounts: mounts.filter((it) => /^\S+ \S+ \S+ \S+ \/(run|etc|var|var\/lib\/containerd) /.test(it)),
+    links: readdirSync('/sys/class/net').filter((it) => /^(br0|port\d+|eth0)$/.test(it)),
+  }
+}
+
+function descendants(pid: number): number[] {
+  const parents = new Map(allPids().map((it) => [it, parentOf(it)]))
+  const isBelow = (it: number): boolean => {
+    const parent = parents.get(it)
+    return parent !== undefined && parent !== it && (parent === pid || isBelow(parent))
+  }
+  return [...parents.keys()].filter(isBelow)
+}
+
+function allPids(): number[] {
+  return readdirSync('/proc')
+    .filter((it) => /^\d+$/.test(it))
+    .map(Number)
+}
+
+/** proc_pid_stat(5): the second field is a name in brackets that may hold anything. */
+function parentOf(pid: number): number {
+  const [, parent] = /^.*\) \S+ (\d+)/s.exec(readOrNothing(`/proc/${pid}/stat`)) ?? []
+  return Number(parent ?? pid)
+}
+
+function namespacesOf(pid: number): string[] {
+  try {
+    return ['net', 'mnt'].map((it) => readlinkSync(`/proc/${pid}/ns/${it}`))
+  } catch {
+    // It has ended.
+    return []
+  }
+}
+
+function readOrNothing(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
