@@ -1,6 +1,7 @@
 import type { AccessEntry, RawAccessEntry } from './access-log.ts'
 import { startBridge } from './bridge.ts'
 import { expectedHosts, nodeAddresses, ORIGIN } from './cluster.ts'
+import { orEnd } from './namespaces.ts'
 import { type LabNode, startNode } from './node.ts'
 import { type Origin, startOrigin } from './origin.ts'
 
@@ -31,7 +32,7 @@ export async function startLab({ nodes: count, patience = SPEGELS_PATIENCE_MS }:
   const addresses = nodeAddresses(count)
   const names = new Map([[ORIGIN, 'origin'], ...addresses.map(({ name, address }) => [address, name] as const)])
   const bridge = await startBridge()
-  const [origin, ...nodes] = await Promise.all([
+  const starting = [
     startOrigin(bridge),
     ...addresses.map(async (its) => {
       const others = addresses.map(({ address }) => address).filter((it) => it !== its.address)
@@ -39,7 +40,13 @@ export async function startLab({ nodes: count, patience = SPEGELS_PATIENCE_MS }:
       await node.writeHosts(expectedHosts(its.address).tree)
       return node
     }),
-  ])
+  ] as const
+  const stop = async () => {
+    const started = await Promise.allSettled(starting)
+    await Promise.all(started.map((it) => (it.status === 'fulfilled' ? it.value.stop() : undefined)))
+    await bridge.stop()
+  }
+  const [origin, ...nodes] = await orEnd({ stop }, () => Promise.all(starting))
   const named = (by: string, { address, ...entry }: RawAccessEntry): AccessEntry => {
     return { by, asker: names.get(address) ?? address, ...entry }
   }
@@ -58,9 +65,6 @@ export async function startLab({ nodes: count, patience = SPEGELS_PATIENCE_MS }:
       const served = after.flatMap((log, index) => log.slice(before[index]?.length))
       return { result, served: served.sort((a, b) => a.at - b.at) }
     },
-    async stop() {
-      await Promise.all([origin.stop(), ...nodes.map((it) => it.stop())])
-      await bridge.stop()
-    },
+    stop,
   }
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { commandInside } from '../daemon/command-inside.ts'
 import type { Bridge, Link } from './bridge.ts'
-import { holdNamespaces, runInside } from './namespaces.ts'
+import { holdNamespaces, orEnd, runInside } from './namespaces.ts'
 
 /**
  * A machine of the lab. It sees this machine's programs, but has `/run`, and what it changes below `/etc` and `/var`,
@@ -20,6 +20,8 @@ export interface Machine {
   run(program: string, args: readonly string[]): Promise<string>
   /** Starts a program on the machine, which ends at the latest with it. */
   start(program: string, args: readonly string[], options?: StartOptions): Program
+  /** Has something done before it stops, the last first. */
+  beforeStop(end: () => Promise<void>): void
   stop(): Promise<void>
 }
 
@@ -34,9 +36,11 @@ export interface StartOptions {
 export interface Program {
   child: ReturnType<typeof spawn>
   ended: Promise<void>
-  /** By SIGTERM; resolves when it has ended. */
+  /** By SIGTERM, and by SIGKILL where that does not help; resolves when it has ended. */
   stop(): Promise<void>
 }
+
+const STOP_MS = 10_000
 
 const SET_UP = `
 mount -t tmpfs -o mode=0755 tmpfs /run
@@ -60,36 +64,47 @@ export async function startMachine(
   const namespaces = await holdNamespaces(SET_UP + setUp, [address, name])
   const { pid } = namespaces
   const programs = new Set<Program>()
+  const ends: (() => Promise<void>)[] = []
   return {
     name,
     address,
     pid,
-    link: await bridge.connect({ pid, address }, megabits),
+    link: await orEnd(namespaces, () => bridge.connect({ pid, address }, megabits)),
     outside: (path) => `/proc/${pid}/root${path}`,
     run: (program, args) => runInside(namespaces, program, args),
-    start(program, args, { env = {}, log, channel = false } = {}) {
-      const [nsenter, ...rest] = commandInside(pid, program, args)
-      const output = log ?? 'ignore'
-      const child = spawn(nsenter, rest, {
-        stdio: channel ? ['ignore', output, output, 'ipc'] : ['ignore', output, output],
-        env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin`, NODE_OPTIONS: '', ...env },
-      })
-      const ended = once(child, 'exit').then(() => {})
-      const started: Program = {
-        child,
-        ended,
-        async stop() {
-          child.kill('SIGTERM')
-          await ended
-        },
-      }
+    start(program, args, options = {}) {
+      const started = startInside(pid, program, args, options)
       programs.add(started)
-      ended.then(() => programs.delete(started))
+      started.ended.then(() => programs.delete(started))
       return started
+    },
+    beforeStop: (end) => {
+      ends.unshift(end)
     },
     async stop() {
       await Promise.all([...programs].map((it) => it.stop()))
+      for (const end of ends.splice(0)) await end()
       await namespaces.stop()
+    },
+  }
+}
+
+function startInside(pid: number, program: string, args: readonly string[], options: StartOptions): Program {
+  const { env = {}, log = 'ignore', channel = false } = options
+  const [nsenter, ...rest] = commandInside(pid, program, args)
+  const child = spawn(nsenter, rest, {
+    stdio: channel ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
+    env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin`, NODE_OPTIONS: '', ...env },
+  })
+  const ended = once(child, 'exit').then(() => {})
+  return {
+    child,
+    ended,
+    async stop() {
+      const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+      child.kill('SIGTERM')
+      await ended
+      clearTimeout(impatience)
     },
   }
 }

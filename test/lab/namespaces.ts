@@ -36,3 +36,13 @@ export function runInside(namespaces: Pick<Namespaces, 'pid'>, program: string, 
   const [nsenter, ...rest] = commandInside(namespaces.pid, program, args)
   return run(nsenter, rest, { env: { NODE_OPTIONS: '' } })
 }
+
+/** Goes on with a start; if that fails, what was begun is ended first. */
+export async function orEnd<T>(begun: { stop(): Promise<void> }, start: () => Promise<T>): Promise<T> {
+  try {
+    return await start()
+  } catch (error) {
+    await begun.stop()
+    throw error
+  }
+}

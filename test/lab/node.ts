@@ -10,6 +10,7 @@ import { unpackedContainerd } from '../daemon/tools.ts'
 import type { Bridge } from './bridge.ts'
 import { CONTAINERD_ROOT, CONTAINERD_SOCKET, HOSTS_DIR } from './cluster.ts'
 import { type Machine, startMachine } from './machine.ts'
+import { orEnd } from './namespaces.ts'
 import { Peer } from './peer.ts'
 
 /** A node: a machine with a containerd and a peer mirror. */
@@ -43,10 +44,14 @@ export async function startNode(
   { others, patience }: { others: readonly string[]; patience: number },
 ): Promise<LabNode> {
   const machine = await startMachine(bridge, { name, address, megabits: MEGABITS, setUp: SET_UP })
-  const daemon = await startTalosContainerd(machine)
   const containerd = openDaemonClient(machine.outside(CONTAINERD_SOCKET))
   const peer = new Peer(machine, others, { patience })
-  await peer.start()
+  machine.beforeStop(async () => containerd.close())
+  await orEnd(machine, async () => {
+    const daemon = await startTalosContainerd(machine)
+    machine.beforeStop(() => daemon.stop())
+    await peer.start()
+  })
   return {
     machine,
     peer,
@@ -62,12 +67,7 @@ export async function startNode(
       return performance.now() - begun
     },
     remove: (reference) => containerd.cri.removeImage(reference),
-    async stop() {
-      await peer.stop()
-      containerd.close()
-      await daemon.stop()
-      await machine.stop()
-    },
+    stop: () => machine.stop(),
   }
 }
 

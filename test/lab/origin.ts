@@ -7,6 +7,7 @@ import type { CanaryImage } from './canary.ts'
 import type { CanaryOrder } from './canary-process.ts'
 import { ORIGIN } from './cluster.ts'
 import { type Machine, startMachine } from './machine.ts'
+import { orEnd } from './namespaces.ts'
 
 /** The registry that everything comes from: Debian's `docker-registry`, over plain HTTP. */
 export interface Origin {
@@ -25,6 +26,28 @@ const LOOK_AGAIN_MS = 5
 
 export async function startOrigin(bridge: Bridge): Promise<Origin> {
   const machine = await startMachine(bridge, { name: 'origin', address: ORIGIN, megabits: MEGABITS })
+  await orEnd(machine, () => startRegistry(machine))
+  return {
+    machine,
+    async push(image) {
+      const file = join(import.meta.dirname, 'canary-process.ts')
+      const order: CanaryOrder = { registry: ORIGIN, ...image }
+      return JSON.parse(await machine.run(process.execPath, [file, JSON.stringify(order)]))
+    },
+    async rawLog() {
+      // A request stands in the file before it is answered; what has begun is waited for.
+      for (;;) {
+        const { entries, underWay } = readLog(linesOf(machine))
+        if (underWay === 0) return entries
+        await delay(LOOK_AGAIN_MS)
+      }
+    },
+    stop: () => machine.stop(),
+  }
+}
+
+/** Resolves when it listens. */
+async function startRegistry(machine: Machine): Promise<void> {
   writeFileSync(
     machine.outside(CONFIGURATION),
     // At the level of debug it says when a request begins, not only when it ends.
@@ -37,35 +60,22 @@ http: { addr: '${ORIGIN}:80' }
   const log = openSync(machine.outside(LOG), 'a')
   const program = machine.start('docker-registry', ['serve', CONFIGURATION], { log })
   closeSync(log)
-  const lines = () => readFileSync(machine.outside(LOG), 'utf8').split('\n')
   let hasEnded = false
   program.ended.then(() => {
     hasEnded = true
   })
-  while (!lines().some((it) => it.includes('listening on'))) {
-    if (hasEnded) throw new Error(`docker-registry ended:\n${lines().join('\n')}`)
+  while (!linesOf(machine).some((it) => it.includes('listening on'))) {
+    if (hasEnded) throw new Error(`docker-registry ended:\n${linesOf(machine).join('\n')}`)
     await delay(LOOK_AGAIN_MS)
-  }
-  return {
-    machine,
-    async push(image) {
-      const file = join(import.meta.dirname, 'canary-process.ts')
-      const order: CanaryOrder = { registry: ORIGIN, ...image }
-      return JSON.parse(await machine.run(process.execPath, [file, JSON.stringify(order)]))
-    },
-    async rawLog() {
-      // A request stands in the file before it is answered; what has begun is waited for.
-      for (;;) {
-        const { entries, underWay } = readLog(lines())
-        if (underWay === 0) return entries
-        await delay(LOOK_AGAIN_MS)
-      }
-    },
-    stop: () => machine.stop(),
   }
 }
 
-/** docker-registry's log, a JSON document a line; the last line may be half written. */
+/** The last one is empty, or half written. */
+function linesOf(machine: Machine): string[] {
+  return readFileSync(machine.outside(LOG), 'utf8').split('\n')
+}
+
+/** docker-registry's log, a JSON document a line. */
 function readLog(lines: readonly string[]): { entries: RawAccessEntry[]; underWay: number } {
   const begun = new Map<string, number>()
   const entries: RawAccessEntry[] = []

@@ -18,9 +18,13 @@ export function startedBy(pid: number): Started {
 
 /** What is still there of it: processes of it, and any process that is in one of its namespaces. */
 export function remainsOf({ pids, namespaces }: Started): string[] {
-  return allPids()
-    .filter((pid) => pids.includes(pid) || namespacesOf(pid).some((it) => namespaces.includes(it)))
-    .map((pid) => `${pid} ${readOrNothing(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`)
+  return (
+    allPids()
+      .filter((pid) => pids.includes(pid) || namespacesOf(pid).some((it) => namespaces.includes(it)))
+      // One that has ended stays listed until its parent takes note.
+      .filter((pid) => statusOf(pid)?.state !== 'Z')
+      .map((pid) => `${pid} ${readOrNothing(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`)
+  )
 }
 
 /** What of this machine's own files and mounts a lab would touch if it did not keep to itself. */
@@ -36,10 +40,10 @@ export function hostState(): object {
 }
 
 function descendants(pid: number): number[] {
-  const parents = new Map(allPids().map((it) => [it, parentOf(it)]))
+  const parents = new Map(allPids().map((it) => [it, statusOf(it)?.parent]))
   const isBelow = (it: number): boolean => {
     const parent = parents.get(it)
-    return parent !== undefined && parent !== it && (parent === pid || isBelow(parent))
+    return parent !== undefined && (parent === pid || isBelow(parent))
   }
   return [...parents.keys()].filter(isBelow)
 }
@@ -50,10 +54,10 @@ function allPids(): number[] {
     .map(Number)
 }
 
-/** proc_pid_stat(5): the second field is a name in brackets that may hold anything. */
-function parentOf(pid: number): number {
-  const [, parent] = /^.*\) \S+ (\d+)/s.exec(readOrNothing(`/proc/${pid}/stat`)) ?? []
-  return Number(parent ?? pid)
+/** proc_pid_stat(5): the second field is a name in brackets that may hold anything. null: there is no such process. */
+function statusOf(pid: number): { state: string; parent: number } | null {
+  const [, state, parent] = /^.*\) (\S) (\d+)/s.exec(readOrNothing(`/proc/${pid}/stat`)) ?? []
+  return state === undefined ? null : { state, parent: Number(parent) }
 }
 
 function namespacesOf(pid: number): string[] {
