@@ -6,25 +6,33 @@ export interface Started {
   pids: readonly number[]
   /** `net:[…]` and `mnt:[…]` that are not those of the process itself. */
   namespaces: readonly string[]
+  /** When this was seen, in the clock ticks since the boot that proc_pid_stat(5) counts in. */
+  at: number
 }
+
+/** USER_HZ, on every machine that Node runs on. */
+const TICKS_A_SECOND = 100
 
 /** All descendants of a process, and the namespaces that they are in. */
 export function startedBy(pid: number): Started {
   const own = namespacesOf(pid)
   const pids = descendants(pid)
   const namespaces = new Set(pids.flatMap(namespacesOf).filter((it) => !own.includes(it)))
-  return { pids, namespaces: [...namespaces] }
+  const [uptime = ''] = readFileSync('/proc/uptime', 'utf8').split(' ')
+  return { pids, namespaces: [...namespaces], at: Number(uptime) * TICKS_A_SECOND }
 }
 
-/** What is still there of it: processes of it, and any process that is in one of its namespaces. */
-export function remainsOf({ pids, namespaces }: Started): string[] {
-  return (
-    allPids()
-      .filter((pid) => pids.includes(pid) || namespacesOf(pid).some((it) => namespaces.includes(it)))
-      // One that has ended stays listed until its parent takes note.
-      .filter((pid) => statusOf(pid)?.state !== 'Z')
-      .map((pid) => `${pid} ${readOrNothing(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`)
-  )
+/** What is still there of it: processes of it, and any process of that time that is in one of its namespaces. */
+export function remainsOf({ pids, namespaces, at }: Started): string[] {
+  return allPids()
+    .filter((pid) => pids.includes(pid) || namespacesOf(pid).some((it) => namespaces.includes(it)))
+    .filter((pid) => {
+      const status = statusOf(pid)
+      // One that has ended stays listed until its parent takes note. The kernel gives the number of what is gone to the
+      // next that comes, of a process and of a namespace: whatever began later is somebody else's.
+      return status !== null && status.state !== 'Z' && status.startedAt <= at
+    })
+    .map((pid) => `${pid} ${readOrNothing(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`)
 }
 
 /** What of this machine's own files and mounts a lab would touch if it did not keep to itself. */
@@ -55,9 +63,11 @@ function allPids(): number[] {
 }
 
 /** proc_pid_stat(5): the second field is a name in brackets that may hold anything. null: there is no such process. */
-function statusOf(pid: number): { state: string; parent: number } | null {
-  const [, state, parent] = /^.*\) (\S) (\d+)/s.exec(readOrNothing(`/proc/${pid}/stat`)) ?? []
-  return state === undefined ? null : { state, parent: Number(parent) }
+function statusOf(pid: number): { state: string; parent: number; startedAt: number } | null {
+  const [, rest] = /^.*\) (.*)/s.exec(readOrNothing(`/proc/${pid}/stat`)) ?? []
+  if (rest === undefined) return null
+  const fields = rest.split(' ')
+  return { state: fields[0] ?? '', parent: Number(fields[1]), startedAt: Number(fields[19]) }
 }
 
 function namespacesOf(pid: number): string[] {
