@@ -140,6 +140,23 @@ async function testAll(): Promise<void> {
     t.same(blobsGiven(withIt.served, 'k8s-1', 'k8s-2'), blobsOf(two))
   })
 
+  await t.test(
+    'a nodePort that leads to another node gives what that one has, though the own mirror missed it',
+    async (t) => {
+      const image = await canary()
+      await seed(first, image)
+      await first.peer.fail({ answer: 'not-found', methods: ['GET', 'HEAD'] })
+      await second.peer.routeNodePort(first.machine.address)
+      const { served } = await lab.observe(() => second.pull(image.reference))
+      await second.peer.routeNodePort(null)
+      await first.peer.fail(null)
+      t.same(blobsGiven(served, 'k8s-1', 'k8s-2'), blobsOf(image))
+      t.same(from(served, 'origin', 'k8s-2'), [])
+      const own = from(served, 'k8s-2', 'k8s-2')
+      t.ok(own.length > 0 && own.every(({ status }) => status === 404), 'its own mirror has nothing but misses')
+    },
+  )
+
   await t.test('what a node has removed is still looked for there, and then got from the origin', async (t) => {
     const image = await canary()
     await seed(first, image)

@@ -3,6 +3,8 @@
  * Its argument is a PeerStart. Speaks with its parent over Node's channel, and ends with it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { connect, createServer as createTcpServer, type Server as TcpServer } from 'node:net'
+import { pipeline } from 'node:stream'
 import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client.ts'
 import type { RawAccessEntry } from './access-log.ts'
 import { Advertised } from './spegel/advertised.ts'
@@ -22,6 +24,8 @@ export interface PeerStart extends SpegelSettings {
 export type PeerOrder =
   | { order: 'log' }
   | { order: 'fault'; fault: PeerFault | null }
+  /** Whose peer the nodePort leads to; null: this one's. */
+  | { order: 'route'; nodePort: string | null }
   /** Answered once this peer believes that one to have all of them. */
   | { order: 'await'; address: string; keys: readonly string[] }
 
@@ -34,6 +38,7 @@ const metrics = new SpegelMetrics()
 const providers = new Providers(start.others, start.ports.router)
 const handler = new RegistryHandler(start, new OwnContent(daemon, start.contentDirectory), providers, metrics)
 const log: RawAccessEntry[] = []
+let nodePortTo: string | null = null
 let underWay = 0
 let whenIdle: (() => void)[] = []
 
@@ -86,6 +91,9 @@ async function obey(order: PeerOrder): Promise<Omit<PeerReply, 'number'>> {
     case 'fault':
       handler.fault = order.fault
       return {}
+    case 'route':
+      nodePortTo = order.nodePort
+      return {}
     case 'await':
       await providers.whenHeldBy(order.address, order.keys)
       return {}
@@ -96,20 +104,30 @@ async function obey(order: PeerOrder): Promise<Omit<PeerReply, 'number'>> {
   }
 }
 
+function listen(server: TcpServer, port: number): Promise<void> {
+  return new Promise((resolve) => server.listen(port, start.address, resolve))
+}
+
 process.on('message', async (message: PeerOrder & { number: number }) => {
   const reply: PeerReply = { number: message.number, ...(await obey(message)) }
   process.send?.(reply)
 })
 process.on('disconnect', () => process.exit())
 
-for (const port of [start.ports.pod, start.ports.host, start.ports.node]) {
-  await new Promise<void>((resolve) => createServer(answer).listen(port, start.address, resolve))
-}
+const registry = createServer(answer)
+const nodePort = createTcpServer((socket) => {
+  if (nodePortTo === null) return void registry.emit('connection', socket)
+  const other = connect(start.ports.pod, nodePortTo)
+  pipeline(socket, other, socket, () => {})
+})
+await listen(registry, start.ports.pod)
+await listen(createServer(answer), start.ports.host)
+await listen(nodePort, start.ports.node)
 const metricsServer = createServer(async (request, response) => {
   if (request.url !== '/metrics') return void response.writeHead(404).end()
   response.writeHead(200, { 'Content-Type': metrics.registry.contentType }).end(await metrics.registry.metrics())
 })
-await new Promise<void>((resolve) => metricsServer.listen(start.ports.metrics, start.address, resolve))
+await listen(metricsServer, start.ports.metrics)
 await providers.listen(start.address)
 new Advertised(daemon, start.registries, {
   onAdded(keys) {

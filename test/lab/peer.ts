@@ -72,6 +72,11 @@ export class Peer {
     await this.#ask({ order: 'fault', fault })
   }
 
+  /** Makes the nodePort of this node lead to the peer at another address, as a Service may; null: to its own. */
+  async routeNodePort(address: string | null): Promise<void> {
+    await this.#ask({ order: 'route', nodePort: address })
+  }
+
   /** Resolves once this peer believes the one at `address` to have all these digests. */
   async knows(address: string, digests: readonly string[]): Promise<void> {
     await this.#ask({ order: 'await', address, keys: digests })
