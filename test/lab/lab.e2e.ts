@@ -180,6 +180,41 @@ async function testAll(): Promise<void> {
     t.same(blobsGiven(restored.served, 'k8s-1', 'k8s-2'), blobsOf(two))
   })
 
+  await t.test('where a peer dies in the middle of a layer another one gives the rest', async (t) => {
+    const image = await canary({ size: 4 * MIB })
+    await seed(first, image)
+    await seed(second, image)
+    // Until the layer is on its way only the first node gives anything.
+    await second.peer.fail({ answer: 'nothing', methods: ['GET'] })
+    await first.machine.link.shape(5)
+    const { served } = await lab.observe(async () => {
+      let isOver = false
+      const pulled = third.pull(image.reference).finally(() => {
+        isOver = true
+      })
+      const isUnderWay = async () => {
+        const ingests = await third.containerd.inNamespace('k8s.io').ingests(['ref~="^layer-"'])
+        return ingests.some(({ offset }) => offset > 0)
+      }
+      while (!isOver && !(await isUnderWay())) await delay(LOOK_AGAIN_MS)
+      await second.peer.fail(null)
+      await first.peer.kill()
+      await pulled
+    })
+    await first.machine.link.shape(1_000)
+    await first.peer.start()
+    t.same(from(served, 'origin', 'k8s-3'), [])
+    const layer = (by: string) =>
+      from(served, by, by === 'k8s-3' ? by : 'k8s-3').filter(isGetOf(image.layers[0]?.digest))
+    const [whole] = layer('k8s-3')
+    t.match(whole, { status: 200, source: 'peer', bytes: image.layers[0]?.size }, 'its own mirror gave all of it')
+    const rest = layer('k8s-2').find(({ status }) => status === 206)
+    t.ok(
+      rest !== undefined && rest.bytes > 0 && rest.bytes < (image.layers[0]?.size ?? 0),
+      'and got a part of it there',
+    )
+  })
+
   await t.test('the shape of a link can be changed', async (t) => {
     const rate = async ({ machine }: LabNode | Lab['origin']) =>
       /rate (\S+)/.exec(await machine.run('tc', ['qdisc', 'show', 'dev', 'eth0']))?.[1]
@@ -228,6 +263,10 @@ async function testAll(): Promise<void> {
     while (remainsOf(started).length > 0) await delay(LOOK_AGAIN_MS)
     t.same(hostState(), before)
   })
+}
+
+function isGetOf(digest: string | undefined): (entry: AccessEntry) => boolean {
+  return ({ method, path }) => method === 'GET' && path.endsWith(`/${digest}`)
 }
 
 /** All that one machine answered another. */

@@ -22,22 +22,23 @@ export interface PeerStart extends SpegelSettings {
 }
 
 export type PeerOrder =
-  | { order: 'log' }
+  /** Answered once no request is under way: what an asker has in full may not be written down yet. */
+  | { order: 'settle' }
   | { order: 'fault'; fault: PeerFault | null }
   /** Whose peer the nodePort leads to; null: this one's. */
   | { order: 'route'; nodePort: string | null }
   /** Answered once this peer believes that one to have all of them. */
   | { order: 'await'; address: string; keys: readonly string[] }
 
-/** Every order is answered once, with its number. */
-export type PeerReply = { number: number; log?: RawAccessEntry[] }
+/** Every order is answered once, with its number; what is served is told as it ends. */
+export type PeerMessage = { number: number } | { entry: RawAccessEntry }
 
 const start: PeerStart = JSON.parse(process.argv[2] ?? '')
 const daemon = openDaemonClient(start.socket)
 const metrics = new SpegelMetrics()
 const providers = new Providers(start.others, start.ports.router)
 const handler = new RegistryHandler(start, new OwnContent(daemon, start.contentDirectory), providers, metrics)
-const log: RawAccessEntry[] = []
+const tell = (message: PeerMessage) => process.send?.(message)
 let nodePortTo: string | null = null
 let underWay = 0
 let whenIdle: (() => void)[] = []
@@ -56,7 +57,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   response.once('close', () => {
     const milliseconds = performance.now() - begun
     const status = response.headersSent ? response.statusCode : null
-    if (path.startsWith('/v2/')) log.push({ address, at, milliseconds, method, path, status, ...outcome })
+    if (path.startsWith('/v2/')) tell({ entry: { address, at, milliseconds, method, path, status, ...outcome } })
     const { bytes } = outcome
     metrics.end(route, { method, code: response.statusCode, seconds: milliseconds / 1000, bytes })
     underWay -= 1
@@ -86,21 +87,18 @@ function bare(response: ServerResponse, status: number): void {
   response.writeHead(status, response.req.method === 'HEAD' ? {} : { 'Content-Length': 0 }).end()
 }
 
-async function obey(order: PeerOrder): Promise<Omit<PeerReply, 'number'>> {
+async function obey(order: PeerOrder): Promise<void> {
   switch (order.order) {
     case 'fault':
       handler.fault = order.fault
-      return {}
+      return
     case 'route':
       nodePortTo = order.nodePort
-      return {}
+      return
     case 'await':
-      await providers.whenHeldBy(order.address, order.keys)
-      return {}
-    case 'log':
-      // What an asker has in full may not be written down yet.
+      return providers.whenHeldBy(order.address, order.keys)
+    case 'settle':
       if (underWay > 0) await new Promise<void>((resolve) => whenIdle.push(resolve))
-      return { log }
   }
 }
 
@@ -109,8 +107,8 @@ function listen(server: TcpServer, port: number): Promise<void> {
 }
 
 process.on('message', async (message: PeerOrder & { number: number }) => {
-  const reply: PeerReply = { number: message.number, ...(await obey(message)) }
-  process.send?.(reply)
+  await obey(message)
+  tell({ number: message.number })
 })
 process.on('disconnect', () => process.exit())
 
@@ -139,4 +137,4 @@ new Advertised(daemon, start.registries, {
     providers.withdraw(keys.map(({ key }) => key))
   },
 })
-process.send?.({ number: 0 } satisfies PeerReply)
+tell({ number: 0 })

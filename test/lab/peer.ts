@@ -2,16 +2,15 @@ import { join } from 'node:path'
 import type { RawAccessEntry } from './access-log.ts'
 import { CONTAINERD_ROOT, CONTAINERD_SOCKET, mirroredRegistries, PEER_PORTS } from './cluster.ts'
 import type { Machine, Program } from './machine.ts'
-import type { PeerOrder, PeerReply, PeerStart } from './peer-process.ts'
+import type { PeerMessage, PeerOrder, PeerStart } from './peer-process.ts'
 import type { PeerFault } from './spegel/registry-handler.ts'
 
 /** The peer mirror of one node: it speaks as Spegel does, and serves from the node's containerd. */
 export class Peer {
   readonly #machine: Machine
   readonly #start: PeerStart
-  #process: { program: Program; ask(order: PeerOrder): Promise<PeerReply> } | null = null
-  /** What earlier processes wrote down. */
-  #earlier: RawAccessEntry[] = []
+  #process: { program: Program; ask(order: PeerOrder): Promise<void> } | null = null
+  readonly #log: RawAccessEntry[] = []
 
   /** `patience`: how long it waits for another peer's answer at least, in milliseconds. */
   constructor(machine: Machine, others: readonly string[], { patience }: { patience: number }) {
@@ -35,15 +34,16 @@ export class Peer {
       channel: true,
       log: process.stderr.fd,
     })
-    const waiting = new Map<number, (reply: PeerReply) => void>()
-    program.child.on('message', (message) => {
-      const reply = message as PeerReply
-      waiting.get(reply.number)?.(reply)
-      waiting.delete(reply.number)
+    const waiting = new Map<number, () => void>()
+    program.child.on('message', (received) => {
+      const message = received as PeerMessage
+      if ('entry' in message) return void this.#log.push(message.entry)
+      waiting.get(message.number)?.()
+      waiting.delete(message.number)
     })
     let number = 0
     const reply = (to: number) =>
-      new Promise<PeerReply>((resolve, reject) => {
+      new Promise<void>((resolve, reject) => {
         waiting.set(to, resolve)
         program.ended.then(() => reject(new Error(`the peer of ${this.#machine.name} ended`)))
       })
@@ -62,9 +62,17 @@ export class Peer {
   /** Nobody listens on its ports then. What it holds is still listed with the other peers. */
   async stop(): Promise<void> {
     if (this.#process === null) return
-    this.#earlier = await this.rawLog()
+    await this.#process.ask({ order: 'settle' })
     await this.#process.program.stop()
     this.#process = null
+  }
+
+  /** The same in the middle of whatever it serves; of that nothing is in its log. */
+  async kill(): Promise<void> {
+    const program = this.#process?.program
+    this.#process = null
+    program?.child.kill('SIGKILL')
+    await program?.ended
   }
 
   /** Makes it answer other peers wrongly, though it has what they ask for; null: no longer. */
@@ -84,11 +92,11 @@ export class Peer {
 
   /** All that it answered since the lab's start. */
   async rawLog(): Promise<RawAccessEntry[]> {
-    if (this.#process === null) return this.#earlier
-    return [...this.#earlier, ...((await this.#ask({ order: 'log' })).log ?? [])]
+    await this.#process?.ask({ order: 'settle' })
+    return [...this.#log]
   }
 
-  #ask(order: PeerOrder): Promise<PeerReply> {
+  #ask(order: PeerOrder): Promise<void> {
     if (this.#process === null) throw new Error(`the peer of ${this.#machine.name} is stopped`)
     return this.#process.ask(order)
   }

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { type Asked, identifierOf, readAsked } from './asked.ts'
-import { resolveRange } from './byte-range.ts'
+import { type ByteRange, resolveRange } from './byte-range.ts'
 import { Hedging } from './hedging.ts'
-import { LookupCache } from './lookup-cache.ts'
+import { type Candidates, LookupCache } from './lookup-cache.ts'
 import { BINARY, type Descriptor, isManifestType, type OwnContent } from './own-content.ts'
 import { type Fetched, fetchFromPeer } from './peer-fetch.ts'
 import type { Providers } from './providers.ts'
@@ -96,11 +96,11 @@ export class RegistryHandler {
     const signal = isQuick ? AbortSignal.any([gone.signal, AbortSignal.timeout(QUICK_MS)]) : gone.signal
     const candidates = this.#lookups.lookUp(identifierOf(asked))
     try {
-      let rest = asked
-      // Where a peer breaks off in the middle of a blob, another one gives the rest.
-      while (!(await this.#mirrorFrom(rest, response, outcome, { candidates, signal }))) {
-        rest = { ...asked, range: { start: (asked.range?.start ?? 0) + outcome.bytes, end: asked.range?.end ?? null } }
-      }
+      let rest: ByteRange | null = asked.range
+      do {
+        rest = await this.#mirrorFrom({ ...asked, range: rest }, response, outcome, { candidates, signal })
+        // Where a peer breaks off in the middle of a blob, another one gives the rest.
+      } while (rest !== null)
       this.#metrics.countMirrored(asked.registry, 'hit')
     } catch (error) {
       if (response.headersSent) {
@@ -114,13 +114,13 @@ export class RegistryHandler {
     }
   }
 
-  /** Whether all of it came; false: it broke off. Rejects where no peer has it. */
+  /** null: all of it came; else what is missing, as it broke off. Rejects where no peer has it. */
   async #mirrorFrom(
     asked: Asked,
     response: ServerResponse,
     outcome: Outcome,
-    { candidates, signal }: { candidates: ReturnType<LookupCache['lookUp']>; signal: AbortSignal },
-  ): Promise<boolean> {
+    { candidates, signal }: { candidates: Candidates; signal: AbortSignal },
+  ): Promise<ByteRange | null> {
     const { descriptor, body } = await raceForPeer<Fetched>({
       candidates,
       hedging: this.#hedging,
@@ -130,29 +130,28 @@ export class RegistryHandler {
       discard: (late) => late.body.destroy(),
       signal,
     })
-    if (!response.headersSent) {
-      const headers = headersOf(asked, descriptor)
-      if (headers === null) {
-        body.destroy()
-        empty(response, 416)
-        return true
-      }
-      response.writeHead(headers.status, headers.fields)
-      outcome.source = 'peer'
+    const headers = headersOf(asked, descriptor)
+    if (headers === null) {
+      body.destroy()
+      empty(response, 416)
+      return null
     }
+    if (!response.headersSent) response.writeHead(headers.status, headers.fields)
+    outcome.source = 'peer'
     if (asked.method === 'HEAD') {
       body.resume()
       response.end()
-      return true
+      return null
     }
+    const before = outcome.bytes
     try {
       await copy(body, response, outcome)
     } catch (error) {
       if (signal.aborted || asked.kind === 'manifests') throw error
-      return false
+      return { start: headers.first + outcome.bytes - before, end: headers.last }
     }
     response.end()
-    return true
+    return null
   }
 }
 
