@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   PP_REGISTRY_ABORTED: 'a request to a registry was given up by whoever made it',
   PP_REGISTRY_REQUEST: 'a request to a registry that cannot be sent as it is',
   PP_DOCKER_CONFIG_INVALID: 'a docker config.json cannot be read',
+  PP_WITNESS_UNSUPPORTED: 'this containerd cannot say which requests it sends',
   PP_INTERNAL: 'a fault of Pullpath itself',
   PP_SCENARIO_UNKNOWN: 'no demo scenario of that name',
 } as const

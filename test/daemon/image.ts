@@ -15,10 +15,13 @@ export interface TestImage {
 const OCI = 'application/vnd.oci.image'
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
-/** Makes an image for this machine's platform. `name` and `salt` together must be new: they make every digest unique. */
+/**
+ * Makes an image for this machine's platform. `name` and `salt` together must be new: they make every
+ * digest unique. `layerBytes`: what follows the archive in each layer.
+ */
 export function makeImage(
   name: string,
-  { layers, index, salt = '' }: { layers: number; index: boolean; salt?: string },
+  { layers, index, salt = '', layerBytes = 0 }: { layers: number; index: boolean; salt?: string; layerBytes?: number },
 ): TestImage {
   const contents: Record<string, { mediaType: string; base64: string }> = {}
   const add = (mediaType: string, bytes: Buffer) => {
@@ -28,13 +31,15 @@ export function makeImage(
   }
   const addJson = (mediaType: string, value: unknown) => add(mediaType, Buffer.from(JSON.stringify(value)))
   const platform = { architecture: ARCHITECTURES[process.arch] ?? process.arch, os: 'linux' }
-  const layerBytes = Array.from({ length: layers }, (_, position) => tarOf(`${name}${salt}-${position}`))
-  const described = layerBytes.map((bytes) => add(`${OCI}.layer.v1.tar`, bytes))
+  const archives = Array.from({ length: layers }, (_, position) =>
+    Buffer.concat([tarOf(`${name}${salt}-${position}`), Buffer.alloc(layerBytes)]),
+  )
+  const described = archives.map((bytes) => add(`${OCI}.layer.v1.tar`, bytes))
   const config = addJson(`${OCI}.config.v1+json`, {
     ...platform,
     author: `${name}${salt}`,
     config: {},
-    rootfs: { type: 'layers', diff_ids: layerBytes.map(digestOf) },
+    rootfs: { type: 'layers', diff_ids: archives.map(digestOf) },
   })
   const manifestType = `${OCI}.manifest.v1+json`
   const manifest = addJson(manifestType, { schemaVersion: 2, mediaType: manifestType, config, layers: described })

@@ -13,6 +13,8 @@ export type PlannedAnswer =
   | { kind: 'redirect'; status: 301 | 302 | 303 | 307 | 308; to: string }
   /** The connection ends after the request is read: by RST, or by FIN. */
   | { kind: 'reset' | 'closed' }
+  /** Never, while the connection stays open; or after the head and the first half of the body. */
+  | { kind: 'silent' | 'half' }
 
 export type PlannedChallenge =
   | { scheme: 'basic' }

@@ -82,6 +82,10 @@ function answerOf(planned: PlannedAnswer, asked: AskedOf, request: SentRequest, 
     case 'reset':
     case 'closed':
       return { kind: 'failure', failure: planned.kind }
+    case 'silent':
+      return { kind: 'failure', failure: 'timeout' }
+    case 'half':
+      return served(asked, image)
     case 'status':
       return { kind: 'status', status: planned.status }
     case 'redirect': {

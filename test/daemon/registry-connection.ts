@@ -15,6 +15,8 @@ export interface RawAnswer {
   body: Buffer
   /** Leaves Content-Length out. */
   lengthUnknown?: boolean
+  /** Stops in the middle of the body. */
+  half?: boolean
   close: boolean
 }
 
@@ -26,7 +28,7 @@ const MAX_HEAD_BYTES = 64 * 1024
  */
 export function serveConnection(
   socket: Socket,
-  answer: (head: RequestHead) => RawAnswer | 'reset' | 'closed',
+  answer: (head: RequestHead) => RawAnswer | 'reset' | 'closed' | 'silent',
   /** The TCP connection, which alone can be reset. */
   carrier: Socket,
 ): void {
@@ -38,9 +40,13 @@ export function serveConnection(
       const answered = answer(request.head)
       if (answered === 'reset') carrier.resetAndDestroy()
       else if (answered === 'closed') socket.end()
-      else {
-        socket.write(bytesOf(answered, request.head.method))
-        if (answered.close) socket.end()
+      else if (answered !== 'silent') {
+        const bytes = bytesOf(answered, request.head.method)
+        if (answered.half === true) socket.write(bytes.subarray(0, bytes.length - (answered.body.length >> 1)))
+        else {
+          socket.write(bytes)
+          if (answered.close) socket.end()
+        }
       }
     }
     if (pending.length > MAX_HEAD_BYTES) socket.destroy()

@@ -127,17 +127,20 @@ export class RecordingRegistry {
     serveConnection(secure ?? socket, answer, socket)
   }
 
-  #answer(head: RequestHead, listener: Listener): RawAnswer | 'reset' | 'closed' {
+  #answer(head: RequestHead, listener: Listener): RawAnswer | 'reset' | 'closed' | 'silent' {
     if (this.#case === null) return errorAnswer(503)
     const asked = askedOf(listener, head.method, head.target)
     return this.#render(this.#case.answers.next(asked), asked, head)
   }
 
-  #render(planned: PlannedAnswer, asked: AskedOf, head: RequestHead): RawAnswer | 'reset' | 'closed' {
+  #render(planned: PlannedAnswer, asked: AskedOf, head: RequestHead): RawAnswer | 'reset' | 'closed' | 'silent' {
     switch (planned.kind) {
       case 'reset':
       case 'closed':
+      case 'silent':
         return planned.kind
+      case 'half':
+        return { ...this.#served({}, asked), half: true }
       case 'status':
         return errorAnswer(planned.status)
       case 'redirect':

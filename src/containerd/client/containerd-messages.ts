@@ -100,6 +100,8 @@ const LEASES = 'containerd.services.leases.v1'
 const Lease = message(`${LEASES}.Lease`, { id: string(1), createdAt: timestamp(2), labels: stringMap(3) })
 export const ListLeasesRequest = message(`${LEASES}.ListRequest`, { filters: repeatedStrings(1) })
 export const ListLeasesResponse = message(`${LEASES}.ListResponse`, { leases: repeated(1, Lease) })
+export const CreateLeaseRequest = message(`${LEASES}.CreateRequest`, { id: string(1), labels: stringMap(3) })
+export const CreateLeaseResponse = message(`${LEASES}.CreateResponse`, { lease: nested(1, Lease) })
 export const DeleteLeaseRequest = message(`${LEASES}.DeleteRequest`, { id: string(1), sync: bool(2) })
 
 export const SubscribeRequest = message('containerd.services.events.v1.SubscribeRequest', {
@@ -124,7 +126,11 @@ export const OCIRegistry = message(`${TRANSFER}.OCIRegistry`, {
   reference: string(1),
   resolver: nested(2, RegistryResolver),
 })
-export const ImageStore = message(`${TRANSFER}.ImageStore`, { name: string(1), platforms: repeated(3, Platform) })
+export const ImageStore = message(`${TRANSFER}.ImageStore`, {
+  name: string(1),
+  labels: stringMap(2),
+  platforms: repeated(3, Platform),
+})
 export const Data = message(`${TRANSFER}.Data`, { data: bytes(1) })
 export const WindowUpdate = message(`${TRANSFER}.WindowUpdate`, { update: int32(1) })
 export const StreamInit = message('containerd.services.streaming.v1.StreamInit', { id: string(1) })

@@ -6,6 +6,7 @@
  * of a kind under way; the next of that kind waits, within its own deadline.
  */
 import type { PullpathError } from '../../errors.ts'
+import type { Witness, WitnessTask } from '../witness.ts'
 import type { CriConfigAnswer } from './cri-config-answer.ts'
 
 export interface DaemonClient {
@@ -88,7 +89,11 @@ export interface NamespaceClient {
   leases(filters: readonly string[]): Promise<Lease[]>
   /** False: it was not there. */
   deleteLease(id: string): Promise<boolean>
-  /** Lets containerd (2.1 and later) fetch an image and say every request that it sends; leaves no image behind. */
+  /**
+   * Lets containerd (2.1 and later) fetch an image and say every request that it sends. Whatever comes of it, nothing of
+   * it is left in the namespace, which must be Pullpath's own. Rejects where the dialogue cannot be had, or something
+   * could not be removed: it then expires by itself.
+   */
   witness(task: WitnessTask): Promise<Witness>
 }
 
@@ -133,41 +138,6 @@ export interface Lease {
   id: string
   createdAt: number | null
   labels: ReadonlyMap<string, string>
-}
-
-/** What containerd is asked to fetch as a proof. Fit for a few KB: the daemon dumps whole bodies. */
-export interface WitnessTask {
-  /** In a repository and tag of its own: what is in the store of any namespace is not fetched again. */
-  reference: string
-  /** One directory, as the daemon sees it. */
-  hostsDir: string
-  /** Of an index. */
-  platform: { os: string; architecture: string }
-  /** Milliseconds. */
-  deadline: number
-}
-
-export interface Witness {
-  /** In the order in which they were sent. */
-  requests: WitnessedRequest[]
-  /** Why the fetch failed; null: it did not. */
-  error: PullpathError | null
-}
-
-/** One request of containerd. Header values, bodies and queries are dropped while the dump is read. */
-export interface WitnessedRequest {
-  method: string
-  /** With the port, if it was written. The dump does not tell http from https. */
-  host: string
-  /** Without the query. */
-  path: string
-  /** The registry that a mirror was asked for; null: it was not said. */
-  ns: string | null
-  /** null: nothing was answered, or it is not certain which answer belongs to it. */
-  status: number | null
-  /** Milliseconds since the epoch at which the dump came in; of the answer null like `status`. */
-  sentAt: number
-  answeredAt: number | null
 }
 
 export interface EventListener {

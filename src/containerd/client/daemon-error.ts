@@ -44,7 +44,7 @@ const GRPC_CODES = [
   'UNAUTHENTICATED',
 ]
 
-const CANCELLED = 1
+export const CANCELLED = 1
 const DEADLINE_EXCEEDED = 4
 
 /** What @grpc/grpc-js 1.14 says by itself when there is no connection, or no longer. */

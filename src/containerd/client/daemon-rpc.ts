@@ -1,6 +1,14 @@
 import { PullpathError } from '../../errors.ts'
-import { closedError, daemonError, protocolError, type RpcFailure, unfinishedError } from './daemon-error.ts'
-import { GrpcChannel, type Stream } from './grpc-channel.ts'
+import {
+  CANCELLED,
+  closedError,
+  daemonError,
+  protocolError,
+  type RpcFailure,
+  silentError,
+  unfinishedError,
+} from './daemon-error.ts'
+import { type CallOptions, GrpcChannel, type Stream } from './grpc-channel.ts'
 import { type Method, VERSION } from './methods.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 import type { Message } from './wire-format.ts'
@@ -15,11 +23,16 @@ export interface Patience {
   alive: number
 }
 
+/** The daemon is told of the deadline, and may break the call off before this side does. Milliseconds. */
+const EARLY = 50
+
 interface Options {
   /** Milliseconds; for methods that have none of their own. */
   deadline?: number
   namespace?: string
 }
+
+type UnaryOptions = Options & Pick<CallOptions, 'lease' | 'signal'>
 
 /** Calls by method: messages in and out, one of a kind at a time, errors of the catalogue and no others. */
 export class DaemonRpc {
@@ -37,11 +50,12 @@ export class DaemonRpc {
   call<Q extends object, A extends object>(
     method: Method<Q, A>,
     request: Partial<Q>,
-    options: Options = {},
+    options: UnaryOptions = {},
   ): Promise<A> {
     const deadline = this.#deadlineOf(method, options)
     const send = (remaining: number) =>
       this.#channel.unary(method.path, method.request.encode(request), {
+        ...options,
         deadline: remaining,
         namespace: options.namespace ?? null,
       })
@@ -140,10 +154,12 @@ export class DaemonRpc {
     }
     return kind.run(deadline, async (remaining) => {
       this.checkOpen()
+      const end = performance.now() + remaining - EARLY
       try {
         return await call(remaining)
       } catch (failure) {
-        const error = this.#errorOf(path, deadline, failure)
+        const isLate = isRpcFailure(failure) && failure.code === CANCELLED && performance.now() >= end
+        const error = isLate ? silentError(path, this.#socket, deadline) : this.#errorOf(path, deadline, failure)
         const mayBeAtWork = error.code === 'PP_DAEMON_SILENT' && duration !== 'quick'
         throw mayBeAtWork && (await this.#isAlive()) ? unfinishedError(path, this.#socket, deadline) : error
       }

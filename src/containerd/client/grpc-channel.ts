@@ -6,6 +6,10 @@ export interface CallOptions {
   /** Milliseconds; null: a stream without an end. */
   deadline: number | null
   namespace: string | null
+  /** What is made for the call belongs to it; default: to a lease that containerd makes itself. */
+  lease?: string
+  /** Ends a unary call, which then fails. */
+  signal?: AbortSignal
 }
 
 /** A stream under way. */
@@ -70,6 +74,7 @@ export class GrpcChannel {
         done,
       )
       this.#underWay.add(call)
+      options.signal?.addEventListener('abort', () => call.cancel(), { once: true })
     })
   }
 
@@ -133,9 +138,10 @@ export class GrpcChannel {
   }
 }
 
-function metadataOf({ namespace }: CallOptions): Metadata {
+function metadataOf({ namespace, lease }: CallOptions): Metadata {
   const metadata = new Metadata()
   if (namespace !== null) metadata.set('containerd-namespace', namespace)
+  if (lease !== undefined) metadata.set('containerd-lease', lease)
   return metadata
 }
 

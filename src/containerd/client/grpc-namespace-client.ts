@@ -1,13 +1,5 @@
-import type {
-  ContentInfo,
-  ImageRecord,
-  Ingest,
-  Lease,
-  NamespaceClient,
-  Snapshot,
-  Witness,
-  WitnessTask,
-} from './daemon-client.ts'
+import type { Witness, WitnessTask } from '../witness.ts'
+import type { ContentInfo, ImageRecord, Ingest, Lease, NamespaceClient, Snapshot } from './daemon-client.ts'
 import { DaemonRefusal } from './daemon-error.ts'
 import type { DaemonRpc } from './daemon-rpc.ts'
 import * as methods from './methods.ts'
@@ -73,7 +65,7 @@ export class GrpcNamespaceClient implements NamespaceClient {
   }
 
   witness(task: WitnessTask): Promise<Witness> {
-    return witness(this.#rpc, this.#namespace, task, (name) => this.deleteImage(name))
+    return witness(this.#rpc, this.#namespace, this, task)
   }
 }
 

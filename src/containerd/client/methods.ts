@@ -64,6 +64,7 @@ export const SNAPSHOT_STAT = method(
 )
 
 export const LEASE_LIST = method(`${LEASES}/List`, native.ListLeasesRequest, native.ListLeasesResponse)
+export const LEASE_CREATE = method(`${LEASES}/Create`, native.CreateLeaseRequest, native.CreateLeaseResponse)
 export const LEASE_DELETE = method(`${LEASES}/Delete`, native.DeleteLeaseRequest, native.Empty, 'removal')
 
 /** A stream without an end. */

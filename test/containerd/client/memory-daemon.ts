@@ -15,10 +15,9 @@ import type {
   NamespaceClient,
   Snapshot,
   Subscription,
-  Witness,
-  WitnessTask,
 } from '../../../src/containerd/client/daemon-client.ts'
 import { closedError, DaemonRefusal } from '../../../src/containerd/client/daemon-error.ts'
+import type { Witness, WitnessTask } from '../../../src/containerd/witness.ts'
 import type { PullpathError } from '../../../src/errors.ts'
 import { matches } from './filter.ts'
 
@@ -66,7 +65,9 @@ export class MemoryDaemon {
   /** Nothing keeps layers once they are unpacked. */
   discardsLayers = false
   /** What a witness is told. */
-  witness: Witness = { requests: [], error: null }
+  witness: Witness = { requests: [], manifests: [], error: null, cutShort: null }
+  /** The one that was asked for last. */
+  witnessTask: WitnessTask | null = null
   /** Set: every call fails with it, and subscriptions are down. */
   #failure: PullpathError | null = null
   readonly #stores = new Map<string, Store>()
@@ -316,8 +317,11 @@ class MemoryNamespaceClient implements NamespaceClient {
     return this.#ask(() => this.#store().leases.delete(id))
   }
 
-  witness(_task: WitnessTask): Promise<Witness> {
-    return this.#ask(() => this.#daemon.witness)
+  witness(task: WitnessTask): Promise<Witness> {
+    return this.#ask(() => {
+      this.#daemon.witnessTask = task
+      return this.#daemon.witness
+    })
   }
 
   #listed<T extends object>(filters: readonly string[], all: () => Iterable<T>): Promise<T[]> {

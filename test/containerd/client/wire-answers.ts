@@ -17,6 +17,7 @@ export type Plain = Record<string, unknown>
 export interface Asked {
   client: DaemonClient
   daemon: MemoryDaemon
+  namespace: string
   store: NamespaceClient
 }
 
@@ -98,6 +99,11 @@ export const ANSWERS: Record<string, Answer> = {
       labels: Object.fromEntries(it.labels),
     })),
   }),
+  'containerd.services.leases.v1.Leases/Create': async ({ id, labels }, { daemon, namespace }) => {
+    const lease = { id: String(id), createdAt: Date.now(), labels: new Map(Object.entries(labels as object)) }
+    daemon.store(namespace).leases.set(lease.id, lease)
+    return { lease: { id, labels } }
+  },
   'containerd.services.leases.v1.Leases/Delete': async ({ id }, { store }) => {
     found((await store.deleteLease(String(id))) || null, `lease "${id}"`)
     return {}

@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs'
 import * as grpc from '@grpc/grpc-js'
 import type protobuf from 'protobufjs'
-import type { DaemonEvent, WitnessedRequest } from '../../../src/containerd/client/daemon-client.ts'
+import type { DaemonEvent } from '../../../src/containerd/client/daemon-client.ts'
+import type { Witness } from '../../../src/containerd/witness.ts'
 import type { MemoryDaemon } from './memory-daemon.ts'
 import { loadProtoFiles, servicesOf } from './proto-files.ts'
 import { ANSWERS, type Answer, type Asked, contentOf, type Plain, statusOf, timeOf } from './wire-answers.ts'
@@ -137,10 +138,11 @@ export class WireDouble {
   #asked(metadata: grpc.Metadata): Asked {
     const namespace = String(metadata.get('containerd-namespace')[0] ?? '')
     const client = this.#daemon.client()
-    return { client, daemon: this.#daemon, store: client.inNamespace(namespace) }
+    return { client, daemon: this.#daemon, namespace, store: client.inNamespace(namespace) }
   }
 
-  readonly #transfer: Answer = async (request, { store }) => {
+  /** Leaves the image, as containerd does. */
+  readonly #transfer: Answer = async (request, { daemon, namespace, store }) => {
     const { value } = request.source as { value: Uint8Array }
     const { reference, resolver } = plain(root.lookupType('containerd.types.transfer.OCIRegistry'), value)
     const { logsStream } = resolver as { logsStream: string }
@@ -150,10 +152,13 @@ export class WireDouble {
       platform: { os: 'linux', architecture: 'amd64' },
       deadline: 1000,
     }
-    const { requests, error } = await store.witness(task)
+    const witness = await store.witness(task)
     const stream = this.#logStreams.get(logsStream)
-    for (const dump of requests.flatMap(dumpsOf)) stream?.write(dataOf(dump))
-    if (error !== null) throw error
+    for (const dump of dumpsOf(witness)) stream?.write(dataOf(dump))
+    if (witness.error !== null) throw witness.error
+    const target = { mediaType: '', digest: '', size: 0 }
+    const record = { name: task.reference, labels: new Map(), target, createdAt: null, updatedAt: null }
+    daemon.store(namespace).images.set(task.reference, record)
     return {}
   }
 }
@@ -182,11 +187,25 @@ function any(name: string, value: object): Plain {
   return { type_url: name, value: type.encode(type.fromObject(value)).finish() }
 }
 
-/** As pkg/httpdbg writes it. */
-function dumpsOf({ method, host, path, ns, status }: WitnessedRequest): string[] {
-  const query = ns === null ? '' : `?ns=${encodeURIComponent(ns)}`
-  const request = `${method} ${path}${query} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer SECRET\r\n\r\n`
-  return status === null ? [request] : [request, `HTTP/1.1 ${status} Status\r\nSet-Cookie: SECRET\r\n\r\nbody`]
+/** As pkg/httpdbg writes it: with everything that must not be kept. */
+function dumpsOf({ requests, manifests }: Witness): string[] {
+  return requests.flatMap(({ method, host, path, ns, status, isDescribed }, index) => {
+    const query = ns === null ? '?secret=SECRET' : `?ns=${encodeURIComponent(ns)}&secret=SECRET`
+    const request = `${method} ${path}${query} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer SECRET\r\n\r\n`
+    if (status === null) return [request]
+    const digest = path.slice(path.lastIndexOf('/') + 1)
+    const manifest = manifests.find((it) => it.digest === digest)
+    const body = manifest === undefined ? 'SECRET' : JSON.stringify(bodyOf(manifest))
+    const described = isDescribed ? `Content-Length: ${body.length}\r\nDocker-Content-Digest: ${digest}\r\n` : ''
+    const hop = requests.find((it) => it.redirectedFrom === index)
+    const location = hop === undefined ? '' : `Location: https://SECRET@${hop.host}${hop.path}?SECRET\r\n`
+    return [request, `HTTP/1.1 ${status} Status\r\n${described}${location}Set-Cookie: SECRET\r\n\r\n${body}`]
+  })
+}
+
+function bodyOf({ kind, names }: Witness['manifests'][number]): object {
+  const [config, ...layers] = names.map((digest) => ({ digest, size: 10 }))
+  return kind === 'index' ? { manifests: [config, ...layers] } : { config, layers }
 }
 
 function plain(type: protobuf.Type | null, bytes: Uint8Array): Plain {

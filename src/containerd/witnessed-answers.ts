@@ -1,0 +1,139 @@
+import type { Endpoint, PullPath } from './pull-path.ts'
+import type { Answer, SentRequest } from './requester.ts'
+import type { Witness, WitnessedRequest } from './witness.ts'
+
+/** A witnessed request, with what a comparison looks at. */
+export interface WitnessedStep extends WitnessedRequest {
+  /** Position among all. */
+  index: number
+  /** Equal for requests that cannot be told apart, predicted or witnessed. */
+  key: string
+  /** Tag or digest; null: it is for a token, or where a redirect led to. */
+  object: string | null
+  /** What came of it, after the redirects. */
+  outcome: number | null
+}
+
+/** A predicted request and the witnessed one that it is. */
+export interface MatchedRequest {
+  request: SentRequest
+  key: string
+  step: WitnessedStep | null
+}
+
+/** The steps of a witness in the order in which they were sent. */
+export function stepsOf({ requests }: Pick<Witness, 'requests'>): WitnessedStep[] {
+  return requests.map((request, index) => ({
+    ...request,
+    index,
+    key: keyOf(request.method, request.host, request.path, request.ns),
+    object: request.redirectedFrom === null ? objectOf(request.path) : null,
+    outcome: outcomeOf(requests, index),
+  }))
+}
+
+function outcomeOf(requests: readonly WitnessedRequest[], index: number): number | null {
+  const hop = requests.findIndex((it, position) => position > index && it.redirectedFrom === index)
+  return hop < 0 ? (requests[index]?.status ?? null) : outcomeOf(requests, hop)
+}
+
+/**
+ * The answers of a prediction: each predicted request is answered as the witnessed one that it is, in the order of the
+ * object that it is for. One that was not witnessed is answered 404, so that the prediction goes on.
+ */
+export class WitnessedAnswers {
+  readonly matched: MatchedRequest[] = []
+  /** Steps that were dumped twice and sent once. */
+  readonly twins = new Set<WitnessedStep>()
+  readonly #steps: readonly WitnessedStep[]
+  readonly #endpoints: readonly Endpoint[]
+  readonly #isPulled: boolean
+  /** By object: how many of its steps are passed. */
+  readonly #passed = new Map<string, number>()
+  #tokenIsGiven = true
+
+  /** `isPulled`: the fetch came to its end, so that what was asked last was answered. */
+  constructor(steps: readonly WitnessedStep[], { endpoints }: PullPath, isPulled: boolean) {
+    this.#steps = steps
+    this.#endpoints = endpoints
+    this.#isPulled = isPulled
+  }
+
+  next(request: SentRequest): Answer {
+    if (request.kind === 'token') return { kind: 'status', status: this.#tokenIsGiven ? 200 : 401 }
+    const { object } = request
+    // A prediction without content: what stands for it is there.
+    if (object === '') return { kind: 'status', status: 200 }
+    const key = keyOfUrl(request.method, request.url)
+    const all = this.#steps.filter((it) => it.object === object)
+    let at = all.findIndex((it, position) => position >= (this.#passed.get(object) ?? 0) && it.key === key)
+    const endpoint = this.#endpoints[request.endpoint]
+    // containerd 2.1 wraps the client of an endpoint that has a header and no TLS setting twice, and dumps twice.
+    const mayBeTwin = endpoint !== undefined && endpoint.headerNames.length > 0 && !endpoint.httpsFirst
+    for (let step = all[at]; mayBeTwin && step?.status === null && all[at + 1]?.key === key; step = all[at]) {
+      this.twins.add(step)
+      at += 1
+    }
+    const step = all[at] ?? null
+    this.matched.push({ request, key, step })
+    if (step === null) return { kind: 'status', status: 404 }
+    this.#passed.set(object, at + 1)
+    return this.#answerOf(step, all[at + 1] ?? null, request, endpoint)
+  }
+
+  #answerOf(
+    step: WitnessedStep,
+    following: WitnessedStep | null,
+    { method, url }: SentRequest,
+    endpoint: Endpoint | undefined,
+  ): Answer {
+    const isRepeated = following?.key === step.key
+    const { outcome: status } = step
+    if (status === null && following === null && this.#isPulled) return { kind: 'status', status: 200 }
+    if (status === null && url.startsWith('https:') && endpoint?.httpsFirst === true) {
+      return { kind: 'tls', failure: isRepeated ? 'plain-http' : 'refused' }
+    }
+    if (status === null && step.isUncertain) return { kind: 'status', status: 404 }
+    if (status === null) return { kind: 'failure', failure: isRepeated ? 'closed' : 'reset' }
+    if (status === 401) return this.#challengeAfter(step, following, isRepeated)
+    if (method === 'HEAD' && !step.isDescribed) return { kind: 'status', status, digest: null, lengthKnown: false }
+    return { kind: 'status', status }
+  }
+
+  /** The dump's own challenge is not kept: what was done about it tells which it was. */
+  #challengeAfter(step: WitnessedStep, following: WitnessedStep | null, isRepeated: boolean): Answer {
+    const asksToken = this.#steps.some(
+      (it) =>
+        it.object === null &&
+        it.redirectedFrom === null &&
+        it.index > step.index &&
+        it.index < (following?.index ?? Infinity),
+    )
+    if (!isRepeated && !asksToken) return { kind: 'status', status: 401 }
+    this.#tokenIsGiven = isRepeated
+    return { kind: 'status', status: 401, challenge: { scheme: 'bearer', realm: 'https://token.invalid' } }
+  }
+}
+
+function keyOfUrl(method: string, url: string): string {
+  const [, host = '', target = ''] = /^[a-z]+:\/\/([^/]*)(.*)$/s.exec(url) ?? []
+  const [path = '', query = ''] = (target.split('#', 1)[0] ?? '').split('?', 2)
+  return keyOf(method, host, path, new URLSearchParams(query).get('ns'))
+}
+
+/** net/http drops an empty port, and escapes what a URL must not hold. */
+function keyOf(method: string, host: string, path: string, ns: string | null): string {
+  return JSON.stringify([method, host.replace(/:$/, ''), unescaped(path), ns])
+}
+
+function unescaped(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
+
+function objectOf(path: string): string | null {
+  return /\/(?:manifests|blobs)\/([^/]+)$/.exec(unescaped(path))?.[1] ?? null
+}
