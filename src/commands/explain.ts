@@ -1,15 +1,24 @@
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
+import type { Config } from '../config/config.ts'
 import { peerSignature } from '../containerd/endpoint-role.ts'
 import { explain as explainImage } from '../containerd/explain.ts'
 import type { Explanation } from '../containerd/explanation.ts'
+import type { WitnessComparison } from '../containerd/witness-comparison.ts'
 import type { DaemonFacts } from '../drift/facts.ts'
-import type { FileView } from '../hosts/file-view.ts'
+import { type FileView, viewOf } from '../hosts/file-view.ts'
 import { writerOf } from '../hosts/fingerprint.ts'
 import { type DecidingFile, renderPathDrawing } from '../render/path-drawing.ts'
+import { renderWitness } from '../render/witness-drawing.ts'
 import { readInputs } from '../watch/read-inputs.ts'
-import type { Command } from './command.ts'
+import type { Command, CommandContext } from './command.ts'
+import { usage } from './parse-arguments.ts'
+import { withProgress } from './progress.ts'
 import { CONFIG_OPTION, NODE_OPTIONS, settingsOf } from './settings.ts'
 import { withTreeFrom } from './tree-from.ts'
+
+const DEFAULT_SOCKET = '/run/containerd/containerd.sock'
+/** A mirror that drops packets costs 30 s for each request. Milliseconds. */
+const WITNESS_WITHIN = 120_000
 
 export const explain: Command = {
   name: 'explain',
@@ -19,19 +28,29 @@ export const explain: Command = {
     ...CONFIG_OPTION,
     'hosts-dir': { value: 'DIR', summary: 'the directory that containerd reads (default: /etc/cri/conf.d/hosts)' },
     ...NODE_OPTIONS,
+    witness: {
+      summary: 'let the running containerd (2.1 and later) prove it: it fetches the image and says what it asked',
+    },
+    socket: { value: 'PATH', summary: `containerd's socket, for --witness (default: ${DEFAULT_SOCKET})` },
     json: { summary: 'print it as JSON' },
   },
   description: `With --containerd-config, DIR stands for the directory that is configured there, so that copies of both will do.
 Nothing is sent to anybody: the answer follows from the files and from the rules of the containerd release.
 
+With --witness containerd itself fetches the image by DIR, its own path of a directory that Pullpath can read too (a
+candidate tree will do), in a namespace of Pullpath's, and removes it again. Take an image of a few KB that the node does
+not have: containerd keeps every body in memory while it tells, so the fetch is cut short at 1 MiB, and what the node has
+is not asked for.
+
 exit codes:
-  0  containerd asks the endpoints that are shown
-  1  the pull fails before anybody is asked
-  2  it cannot be told; or wrong usage
+  0  containerd asks the endpoints that are shown; with --witness: and says so
+  1  the pull fails before anybody is asked; or the witness disagrees
+  2  it cannot be told; the witness could not be had, or could not judge everything; or wrong usage
 
 examples:
   pullpath explain 192.168.1.106/library/app:v1
-  pullpath explain nginx --hosts-dir ./hosts --containerd-version 1.7.24 --json`,
+  pullpath explain nginx --hosts-dir ./hosts --containerd-version 1.7.24 --json
+  pullpath explain 192.168.1.106/library/tiny:v1 --witness --hosts-dir /var/candidate`,
 
   async run(context, given) {
     const image = given.positionals[0] ?? ''
@@ -39,15 +58,55 @@ examples:
     const typed = given.text('hosts-dir')
     const hostsDir = typed === null ? null : resolve(typed)
     config.containerd.hostsDir = hostsDir ?? config.containerd.hostsDir
+    const wantsWitness = given.has('witness')
+    if (given.has('socket') && !wantsWitness) throw usage(explain, '--socket is for --witness')
     const read = await readInputs(config)
+    // What a witness reads is a path of the node's; else it may be a copy on any machine.
+    const root = wantsWitness ? config.host.root : '/'
     const { intent, observed, daemon, node } =
-      hostsDir === null ? read : withTreeFrom(hostsDir, placeOf(hostsDir, read.daemon), read)
+      hostsDir === null ? read : withTreeFrom(hostsDir, placeOf(hostsDir, read.daemon), read, root)
     const explanation = explainImage(image, daemon, observed.view, peerSignature(intent.spegel, node.ip))
+    const file = decidingFile(explanation, observed.view)
+    if (!given.has('json')) context.write(renderPathDrawing(explanation, file, daemon, context))
+    if (wantsWitness) {
+      const directory = hostsDir ?? placeOf(config.containerd.hostsDir, daemon)
+      const view = hostsDir === null ? observed.view : viewOf(new Map([[hostsDir, observed.hosts]]))
+      const socket = given.text('socket') ?? socketOf(config)
+      explanation.witness = await witnessOf(context, socket, { image, hostsDir: directory, view })
+      if (!given.has('json')) context.write(`\n${renderWitness(explanation.witness, daemon.pullMode, context)}`)
+    }
     if (given.has('json')) context.write(`${JSON.stringify(explanation, null, 2)}\n`)
-    else context.write(renderPathDrawing(explanation, decidingFile(explanation, observed.view), daemon, context))
-    if (explanation.error === null) return 0
-    return explanation.error.code === 'NOT_SEEN' ? 2 : 1
+    return exitCodeFor(explanation)
   },
+}
+
+function exitCodeFor({ error, witness }: Explanation): number {
+  if (witness !== null && witness.agrees !== true) return witness.agrees === false ? 1 : 2
+  if (error === null) return 0
+  return error.code === 'NOT_SEEN' ? 2 : 1
+}
+
+/** As this process reaches it. */
+function socketOf({ host, containerd }: Config): string {
+  return join(host.root, containerd.socket ?? DEFAULT_SOCKET)
+}
+
+async function witnessOf(
+  context: CommandContext,
+  socket: string,
+  order: { image: string; hostsDir: string; view: FileView },
+): Promise<WitnessComparison> {
+  // Loaded here, so that the other ways to use the command need not wait for a client that they never open.
+  const { openDaemonClient } = await import('../containerd/client/grpc-daemon-client.ts')
+  const { takeWitness } = await import('../containerd/client/take-witness.ts')
+  const client = openDaemonClient(resolve(socket))
+  try {
+    const { signal } = context
+    const taking = takeWitness(client, { ...order, deadline: WITNESS_WITHIN, signal })
+    return await withProgress(context, () => 'containerd fetches the image, and says what it asks:', taking)
+  } finally {
+    client.close()
+  }
 }
 
 /** Where containerd has the directory that was given: where its configuration says, if it names one place. */

@@ -35,6 +35,7 @@ export function explain(image: string, daemon: DaemonProfile, view: FileView, pe
     fetchRequests: fetched.map(lineOf),
     notes: path.notes.map(({ code, message, source }) => ({ code, message: `${message}${place(source)}` })),
     error: path.error === null || unaffected ? null : { code: path.error.code, message: path.error.message },
+    witness: null,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { EndpointReport } from './endpoint-report.ts'
 import type { PathErrorCode, PathNoteCode, PullMode } from './pull-path.ts'
+import type { WitnessComparison } from './witness-comparison.ts'
 
 /** What containerd on this node does for one image: `explain --json`. */
 export interface Explanation {
@@ -13,4 +14,6 @@ export interface Explanation {
   fetchRequests: string[]
   notes: { code: PathNoteCode; message: string }[]
   error: { code: PathErrorCode; message: string } | null
+  /** containerd's own proof; null: it was not asked for one. */
+  witness: WitnessComparison | null
 }

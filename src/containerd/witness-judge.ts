@@ -1,10 +1,17 @@
 import type { Version } from '../version.ts'
 import type { PullPath } from './pull-path.ts'
 import type { ImageReference } from './reference.ts'
+import type { SentRequest } from './requester.ts'
 import { simulate } from './simulate.ts'
 import { type Witness, wordsOf } from './witness.ts'
 import type { ComparedRequest, Verdict } from './witness-comparison.ts'
-import { type MatchedRequest, stepsOf, WitnessedAnswers, type WitnessedStep } from './witnessed-answers.ts'
+import {
+  isRecognizable,
+  type MatchedRequest,
+  stepsOf,
+  WitnessedAnswers,
+  type WitnessedStep,
+} from './witnessed-answers.ts'
 
 /** What the prediction is made of. */
 export interface WitnessCase {
@@ -113,7 +120,8 @@ export class WitnessJudge {
     const last = predicted.findLastIndex((it) => it.step !== null)
     const rows: Row[] = []
     for (const [position, match] of predicted.entries()) {
-      const verdict = match.step !== null ? 'same' : this.#verdictOnMissing(object, steps, position > last, manner)
+      const verdict =
+        match.step !== null ? 'same' : this.#verdictOnMissing(match.request, steps, position > last, manner)
       rows.push(rowOf(object, match, match.step, verdict, rows.at(-1)?.index))
     }
     const seen = new Set(predicted.map((it) => it.step))
@@ -139,7 +147,9 @@ export class WitnessJudge {
     })
   }
 
-  #verdictOnMissing(object: string, steps: readonly WitnessedStep[], isTail: boolean, manner: Manner): Verdict {
+  #verdictOnMissing(request: SentRequest, steps: readonly WitnessedStep[], isTail: boolean, manner: Manner): Verdict {
+    const { object } = request
+    if (!isRecognizable(request)) return this.#leave('a request is predicted that the dump cannot show')
     if (this.#isUncertain(steps)) return this.#leave('it is not certain which answer belongs to which request')
     if (this.#isPulled && steps.length === 0 && object !== this.#resolved) {
       return this.#leave('contents were not asked for: containerd has them already')

@@ -10,6 +10,8 @@ export interface WitnessTask {
   platform: { os: string; architecture: string }
   /** Milliseconds. */
   deadline: number
+  /** Ends it before that; what it left is removed all the same. */
+  signal?: AbortSignal
 }
 
 /** What containerd said of its own requests while it fetched an image. */

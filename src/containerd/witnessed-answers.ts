@@ -10,9 +10,13 @@ export interface WitnessedStep extends WitnessedRequest {
   key: string
   /** Tag or digest; null: it is for a token, or where a redirect led to. */
   object: string | null
-  /** What came of it, after the redirects. */
+  /** What came of it, after so many redirects. */
   outcome: number | null
+  redirects: number
 }
+
+/** net/http refuses the eleventh request. */
+const MOST_REDIRECTS = 9
 
 /** A predicted request and the witnessed one that it is. */
 export interface MatchedRequest {
@@ -28,13 +32,18 @@ export function stepsOf({ requests }: Pick<Witness, 'requests'>): WitnessedStep[
     index,
     key: keyOf(request.method, request.host, request.path, request.ns),
     object: request.redirectedFrom === null ? objectOf(request.path) : null,
-    outcome: outcomeOf(requests, index),
+    ...outcomeOf(requests, index),
   }))
 }
 
-function outcomeOf(requests: readonly WitnessedRequest[], index: number): number | null {
+function outcomeOf(
+  requests: readonly WitnessedRequest[],
+  index: number,
+  redirects = 0,
+): Pick<WitnessedStep, 'outcome' | 'redirects'> {
   const hop = requests.findIndex((it, position) => position > index && it.redirectedFrom === index)
-  return hop < 0 ? (requests[index]?.status ?? null) : outcomeOf(requests, hop)
+  if (hop < 0) return { outcome: requests[index]?.status ?? null, redirects }
+  return outcomeOf(requests, hop, redirects + 1)
 }
 
 /**
@@ -66,14 +75,12 @@ export class WitnessedAnswers {
     if (object === '') return { kind: 'status', status: 200 }
     const key = keyOfUrl(request.method, request.url)
     const all = this.#steps.filter((it) => it.object === object)
-    let at = all.findIndex((it, position) => position >= (this.#passed.get(object) ?? 0) && it.key === key)
+    const found = all.findIndex((it, position) => position >= (this.#passed.get(object) ?? 0) && it.key === key)
     const endpoint = this.#endpoints[request.endpoint]
-    // containerd 2.1 wraps the client of an endpoint that has a header and no TLS setting twice, and dumps twice.
-    const mayBeTwin = endpoint !== undefined && endpoint.headerNames.length > 0 && !endpoint.httpsFirst
-    for (let step = all[at]; mayBeTwin && step?.status === null && all[at + 1]?.key === key; step = all[at]) {
-      this.twins.add(step)
-      at += 1
-    }
+    const twin = endpoint !== undefined && isDumpedTwice(endpoint) ? all[found] : undefined
+    const isTwin = twin?.status === null && all[found + 1]?.key === key
+    if (isTwin) this.twins.add(twin)
+    const at = isTwin ? found + 1 : found
     const step = all[at] ?? null
     this.matched.push({ request, key, step })
     if (step === null) return { kind: 'status', status: 404 }
@@ -95,6 +102,8 @@ export class WitnessedAnswers {
     }
     if (status === null && step.isUncertain) return { kind: 'status', status: 404 }
     if (status === null) return { kind: 'failure', failure: isRepeated ? 'closed' : 'reset' }
+    if (step.redirects === MOST_REDIRECTS && status !== null && status < 400)
+      return { kind: 'failure', failure: 'reset' }
     if (status === 401) return this.#challengeAfter(step, following, isRepeated)
     if (method === 'HEAD' && !step.isDescribed) return { kind: 'status', status, digest: null, lengthKnown: false }
     return { kind: 'status', status }
@@ -113,6 +122,17 @@ export class WitnessedAnswers {
     this.#tokenIsGiven = isRepeated
     return { kind: 'status', status: 401, challenge: { scheme: 'bearer', realm: 'https://token.invalid' } }
   }
+}
+
+/** containerd 2.1 wraps the client of an endpoint that has a header, and nothing else of its own, twice. */
+function isDumpedTwice({ headerNames, ca, client, skipVerify, dialTimeout }: Endpoint): boolean {
+  return headerNames.length > 0 && ca.length === 0 && !client && skipVerify === null && dialTimeout === null
+}
+
+/** Whether a request is in the dump, and there names the object that it is for. */
+export function isRecognizable({ url, object }: SentRequest): boolean {
+  const [, host = '', target = ''] = /^[a-z]+:\/\/([^/]*)([^?#]*)/.exec(url) ?? []
+  return host.replace(/:$/, '') !== '' && objectOf(target) === object
 }
 
 function keyOfUrl(method: string, url: string): string {

@@ -25,6 +25,7 @@ function explanation(facts: Partial<Explanation> = {}): Explanation {
     ],
     notes: [],
     error: null,
+    witness: null,
     ...facts,
   }
 }

@@ -28,6 +28,7 @@ t.test('a name from the disk or from Git cannot speak to the terminal', async (t
         fetchRequests: [],
         notes: [{ code: 'FILE_IGNORED', message: NAME }],
         error: null,
+        witness: null,
       },
       { path: `/hosts/${NAME}/hosts.toml`, writer: 'unknown' },
       { assumed: [NAME], notes: [NAME] },

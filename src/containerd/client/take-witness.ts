@@ -20,6 +20,8 @@ export interface WitnessOrder {
   view: FileView
   /** Milliseconds. */
   deadline: number
+  /** Ends it before that. */
+  signal?: AbortSignal
 }
 
 /** Go's names for Node's. */
@@ -31,7 +33,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '3
  * Throws PP_REFERENCE_INVALID, PP_WITNESS_UNSUPPORTED for a containerd below 2.1, and the client's errors.
  */
 export async function takeWitness(client: DaemonClient, order: WitnessOrder): Promise<WitnessComparison> {
-  const { image, hostsDir, view, deadline } = order
+  const { image, hostsDir, view, ...limits } = order
   const reference = parseImageReference(image)
   const { version: text } = await client.version()
   const version = parseVersion(text)
@@ -45,7 +47,7 @@ export async function takeWitness(client: DaemonClient, order: WitnessOrder): Pr
   const path = pullPathOf(reference.registry, profile, view)
   const at = new Date().toISOString()
   const platform = { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch }
-  const task = { reference: reference.image, hostsDir, platform, deadline }
+  const task = { reference: reference.image, hostsDir, platform, ...limits }
   const witness = await client.inNamespace(WITNESS_NAMESPACE).witness(task)
   return compareWitness(witness, { path, reference, version, hostsDir, at })
 }

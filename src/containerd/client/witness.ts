@@ -54,7 +54,8 @@ export async function witness(
   })
   try {
     await stream.opened
-    const error = await fetchImage(rpc, task, { id, labels, namespace, signal: ending.signal })
+    const signal = AbortSignal.any([ending.signal, ...(task.signal === undefined ? [] : [task.signal])])
+    const error = await fetchImage(rpc, task, { id, labels, namespace, signal })
     await pause(AFTERMATH)
     const { cutShort } = log
     return { requests: log.requests(), manifests: log.manifests(), error: cutShort === null ? error : null, cutShort }
