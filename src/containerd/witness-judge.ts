@@ -2,10 +2,11 @@ import type { Version } from '../version.ts'
 import type { PullPath } from './pull-path.ts'
 import type { ImageReference } from './reference.ts'
 import type { SentRequest } from './requester.ts'
-import { simulate } from './simulate.ts'
+import { ERROR_BODY, simulate } from './simulate.ts'
 import { type Witness, wordsOf } from './witness.ts'
 import type { ComparedRequest, Verdict } from './witness-comparison.ts'
 import {
+  isDeclaredTwice,
   isRecognizable,
   type MatchedRequest,
   stepsOf,
@@ -50,6 +51,7 @@ export class WitnessJudge {
   /** The object of the resolve: a tag, or the digest of the reference. */
   readonly #resolved: string
   readonly #isPulled: boolean
+  #takesError = false
 
   constructor(witness: Witness, given: WitnessCase) {
     this.#witness = witness
@@ -64,6 +66,8 @@ export class WitnessJudge {
     this.#sayWhatIsHidden()
     const { manifests, blobs } = this.#parts
     const whole = this.#predict('')
+    // Its digest is that of a text which was not kept.
+    this.#takesError = whole.matched.some((it) => it.request.object === ERROR_BODY)
     const sequential = [...new Set([this.#resolved, ...manifests])]
     const rows = sequential.flatMap((it) => this.#rowsOf(it, whole, 'one-by-one'))
     // Several are asked for at once, so that none waits for the end of another: each is predicted for itself.
@@ -107,9 +111,12 @@ export class WitnessJudge {
     }
     const namedBy = (kind: 'index' | 'image') => read.flatMap((it) => (it.kind === kind ? it.names : []))
     const hasIndex = read.some((it) => it.kind === 'index')
-    const [first, ...others] = asked('manifests')
-    const root = this.#given.reference.digest ?? first
-    const below = hasIndex ? others.filter((it) => namedBy('index').includes(it)) : []
+    const all = asked('manifests')
+    const resolved = this.#steps.findLast((it) => it.object === this.#resolved && it.outcome === 200)?.last.digest
+    const root = this.#given.reference.digest ?? resolved ?? all[0]
+    // Of an index that containerd has already, nothing says what it names.
+    const isAsked = root !== undefined && all.includes(root)
+    const below = all.filter((it) => (hasIndex ? namedBy('index').includes(it) : !isAsked))
     const blobs = read.some((it) => it.kind === 'image') ? namedBy('image') : asked('blobs')
     return { manifests: root === undefined ? [] : [...new Set([root, ...below])], blobs: [...new Set(blobs)] }
   }
@@ -154,10 +161,14 @@ export class WitnessJudge {
     if (this.#isPulled && steps.length === 0 && object !== this.#resolved) {
       return this.#leave('contents were not asked for: containerd has them already')
     }
+    if (this.#isAmbiguous())
+      return this.#leave('an endpoint is declared twice, and it is not known for which it was asked')
     const { blobs } = this.#parts
     const isChallenged = this.#steps.some((it) => it.status === 401 && blobs.includes(it.object ?? ''))
     if (manner === 'at-once' && isChallenged)
       return this.#leave('an endpoint asked for a token while others were asked')
+    if (this.#isPulled && isTail && steps.at(-1)?.outcome === null)
+      return this.#leave('no answer was seen to what was asked last')
     if (this.#isPulled || !isTail) return 'missing'
     return this.#isOver(object, steps, manner) ? 'missing' : this.#leave('the fetch ended before')
   }
@@ -179,6 +190,9 @@ export class WitnessJudge {
       return this.#leave('an endpoint is declared to which nothing can be sent')
     }
     if (this.#isUncertain(steps)) return this.#leave('it is not certain which answer belongs to which request')
+    if (this.#isAmbiguous())
+      return this.#leave('an endpoint is declared twice, and it is not known for which it was asked')
+    if (this.#takesError) return this.#leave('containerd takes the text of an error for a manifest')
     const isServed = (it: WitnessedStep) => it.key === step.key && it.index < step.index && (it.outcome ?? 0) < 300
     if (step.method === 'GET' && steps.some((it) => it.outcome !== null && isServed(it))) {
       return this.#leave('content was asked for again: in parts, or because it broke off')
@@ -191,6 +205,13 @@ export class WitnessJudge {
     const decides = ({ object }: WitnessedStep) =>
       object === this.#resolved || this.#parts.manifests.includes(object ?? '')
     return [...steps, ...this.#steps.filter(decides)].some((it) => it.isUncertain)
+  }
+
+  /** Whether a repetition may be a second try, the fallback from https to http, or another declaration. */
+  #isAmbiguous(): boolean {
+    const { endpoints } = this.#given.path
+    if (!this.#steps.some((it) => it.outcome === null || it.outcome === 401)) return false
+    return endpoints.some((it) => isDeclaredTwice(endpoints, it))
   }
 
   #leave(why: string): Verdict {

@@ -26,7 +26,7 @@ export interface Witness {
   cutShort: string | null
 }
 
-/** One request of containerd. Header values, bodies and queries are dropped while the dump is read. */
+/** One request of containerd. Other header values, bodies and queries are dropped while the dump is read. */
 export interface WitnessedRequest {
   method: string
   /** With the port, if it was written. The dump does not tell http from https. */
@@ -39,8 +39,13 @@ export interface WitnessedRequest {
   status: number | null
   /** Answers came while it was open of which one may be its: an answer does not say what it answers. */
   isUncertain: boolean
-  /** Whether the answer names a digest and a length; a HEAD whose answer does not is followed by a GET. */
-  isDescribed: boolean
+  /** The digest that the answer names; and whether it names a length. Where a HEAD needs one and has none, a GET follows. */
+  digest: string | null
+  hasLength: boolean
+  /** Of a 401: which credentials it asks for; null: none that containerd knows. */
+  challenge: 'basic' | 'bearer' | null
+  /** Of a 401: it says what is wrong with the token that it was given. */
+  refusesToken: boolean
   /** Position of the request whose answer led here, to no endpoint; null: no redirect did. */
   redirectedFrom: number | null
   /** Milliseconds since the epoch at which the dump came in; of the answer null where it is not certain. */

@@ -10,9 +10,11 @@ export interface WitnessedStep extends WitnessedRequest {
   key: string
   /** Tag or digest; null: it is for a token, or where a redirect led to. */
   object: string | null
-  /** What came of it, after so many redirects. */
-  outcome: number | null
+  /** The one that its answer came to, after so many redirects; mostly itself. */
+  last: WitnessedRequest
   redirects: number
+  /** The status of `last`. */
+  outcome: number | null
 }
 
 /** net/http refuses the eleventh request. */
@@ -27,23 +29,27 @@ export interface MatchedRequest {
 
 /** The steps of a witness in the order in which they were sent. */
 export function stepsOf({ requests }: Pick<Witness, 'requests'>): WitnessedStep[] {
-  return requests.map((request, index) => ({
-    ...request,
-    index,
-    key: keyOf(request.method, request.host, request.path, request.ns),
-    object: request.redirectedFrom === null ? objectOf(request.path) : null,
-    ...outcomeOf(requests, index),
-  }))
-}
-
-function outcomeOf(
-  requests: readonly WitnessedRequest[],
-  index: number,
-  redirects = 0,
-): Pick<WitnessedStep, 'outcome' | 'redirects'> {
-  const hop = requests.findIndex((it, position) => position > index && it.redirectedFrom === index)
-  if (hop < 0) return { outcome: requests[index]?.status ?? null, redirects }
-  return outcomeOf(requests, hop, redirects + 1)
+  return requests.map((request, index) => {
+    let last = request
+    let redirects = 0
+    for (
+      let at = index;
+      at >= 0;
+      at = requests.findIndex((it, position) => position > at && it.redirectedFrom === at)
+    ) {
+      last = requests[at] ?? last
+      redirects += at === index ? 0 : 1
+    }
+    return {
+      ...request,
+      index,
+      key: keyOf(request.method, request.host, request.path, request.ns),
+      object: request.redirectedFrom === null ? objectOf(request.path) : null,
+      last,
+      redirects,
+      outcome: last.status,
+    }
+  })
 }
 
 /**
@@ -91,42 +97,48 @@ export class WitnessedAnswers {
   #answerOf(
     step: WitnessedStep,
     following: WitnessedStep | null,
-    { method, url }: SentRequest,
+    { url }: SentRequest,
     endpoint: Endpoint | undefined,
   ): Answer {
     const isRepeated = following?.key === step.key
     const { outcome: status } = step
-    if (status === null && following === null && this.#isPulled) return { kind: 'status', status: 200 }
     if (status === null && url.startsWith('https:') && endpoint?.httpsFirst === true) {
       return { kind: 'tls', failure: isRepeated ? 'plain-http' : 'refused' }
     }
-    if (status === null && step.isUncertain) return { kind: 'status', status: 404 }
+    if (status === null && step.isUncertain) {
+      return { kind: 'status', status: following === null && this.#isPulled ? 200 : 404 }
+    }
     if (status === null) return { kind: 'failure', failure: isRepeated ? 'closed' : 'reset' }
     if (step.redirects === MOST_REDIRECTS && status !== null && status < 400)
       return { kind: 'failure', failure: 'reset' }
-    if (status === 401) return this.#challengeAfter(step, following, isRepeated)
-    if (method === 'HEAD' && !step.isDescribed) return { kind: 'status', status, digest: null, lengthKnown: false }
-    return { kind: 'status', status }
+    if (status === 401) return this.#challengeOf(step, following, isRepeated)
+    const { digest, hasLength: lengthKnown } = step.last
+    return { kind: 'status', status, lengthKnown, digest }
   }
 
-  /** The dump's own challenge is not kept: what was done about it tells which it was. */
-  #challengeAfter(step: WitnessedStep, following: WitnessedStep | null, isRepeated: boolean): Answer {
-    const asksToken = this.#steps.some(
-      (it) =>
-        it.object === null &&
-        it.redirectedFrom === null &&
-        it.index > step.index &&
-        it.index < (following?.index ?? Infinity),
-    )
-    if (!isRepeated && !asksToken) return { kind: 'status', status: 401 }
-    this.#tokenIsGiven = isRepeated
-    return { kind: 'status', status: 401, challenge: { scheme: 'bearer', realm: 'https://token.invalid' } }
+  /** The dump's own challenge is not kept, but for what it asks for. */
+  #challengeOf({ index, last }: WitnessedStep, following: WitnessedStep | null, isRepeated: boolean): Answer {
+    if (last.challenge === null) return { kind: 'status', status: 401 }
+    if (last.challenge === 'basic') return { kind: 'status', status: 401, challenge: { scheme: 'basic' } }
+    const end = following ?? this.#steps.find((it) => it.object !== null && it.index > index)
+    const token = this.#steps
+      .slice(index + 1, end?.index)
+      .find((it) => it.object === null && it.redirectedFrom === null)
+    this.#tokenIsGiven = token?.outcome == null ? isRepeated : token.outcome < 300
+    const error = last.refusesToken ? { error: 'invalid_token' } : {}
+    return { kind: 'status', status: 401, challenge: { scheme: 'bearer', realm: 'https://token.invalid', ...error } }
   }
 }
 
 /** containerd 2.1 wraps the client of an endpoint that has a header, and nothing else of its own, twice. */
 function isDumpedTwice({ headerNames, ca, client, skipVerify, dialTimeout }: Endpoint): boolean {
   return headerNames.length > 0 && ca.length === 0 && !client && skipVerify === null && dialTimeout === null
+}
+
+/** Whether requests to it cannot be told from those to another one: the dump does not tell http from https. */
+export function isDeclaredTwice(endpoints: readonly Endpoint[], endpoint: Endpoint | undefined): boolean {
+  const place = (it: Endpoint | undefined) => it?.url.replace(/^[a-z]+:/, '')
+  return endpoints.filter((it) => place(it) === place(endpoint)).length > 1
 }
 
 /** Whether a request is in the dump, and there names the object that it is for. */

@@ -91,7 +91,10 @@ export class WitnessLog {
       ns,
       status: null,
       isUncertain: false,
-      isDescribed: false,
+      digest: null,
+      hasLength: false,
+      challenge: null,
+      refusesToken: false,
       sentAt: at,
       answeredAt: null,
       isOver: false,
@@ -122,7 +125,7 @@ export class WitnessLog {
     }
     const length = Number(headerOf(head, 'Content-Length') ?? 0)
     const open = this.#entries.filter((it) => !it.isOver)
-    const digest = headerOf(head, 'Docker-Content-Digest')
+    const digest = digestOf(head)
     const entry = open.length === 1 ? open[0] : open.find((it) => digest !== null && it.object === digest)
     if (open.some((it) => it.twin !== null)) this.#echoes.set(head, entry?.twin === null ? null : (entry ?? null))
     if (entry === undefined) {
@@ -143,7 +146,12 @@ export class WitnessLog {
     entry.status = status
     entry.answeredAt = at
     entry.isUncertain = false
-    entry.isDescribed = headerOf(head, 'Docker-Content-Digest') !== null && headerOf(head, 'Content-Length') !== null
+    entry.digest = digestOf(head)
+    entry.hasLength = headerOf(head, 'Content-Length') !== null
+    const challenges = [...head.matchAll(/\r\nWWW-Authenticate: (Basic|Bearer)\b([^\r\n]*)/gi)]
+    const bearer = challenges.find((it) => it[1]?.toLowerCase() === 'bearer')
+    if (status === 401) entry.challenge = bearer !== undefined ? 'bearer' : challenges.length > 0 ? 'basic' : null
+    entry.refusesToken = /\berror=/.test(bearer?.[2] ?? '')
     entry.isOver = true
     const [, host = entry.host, path] =
       /^(?:[a-z]+:\/\/(?:[^/?#@]*@)?([^/?#]*))?([^?#]*)/.exec(headerOf(head, 'Location') ?? '') ?? []
@@ -187,6 +195,11 @@ export class WitnessLog {
 
 function headerOf(head: string, name: string): string | null {
   return new RegExp(`\\r\\n${name}: ([^\\r\\n]*)\\r\\n`, 'i').exec(head)?.[1] ?? null
+}
+
+/** null: there is none, or what is there is none. */
+function digestOf(head: string): string | null {
+  return /^[a-z0-9]+:[0-9a-f]{32,128}$/.exec(headerOf(head, 'Docker-Content-Digest') ?? '')?.[0] ?? null
 }
 
 /** The object: the last part of the path. */

@@ -31,6 +31,8 @@ export class WireDouble {
   readonly mostPending = new Map<string, number>()
   /** Subscriptions that came in so far. */
   subscriptions = 0
+  /** Bytes of each content that a manifest names. */
+  contentSize = 10
   readonly #daemon: MemoryDaemon
   readonly #logStreams = new Map<string, grpc.ServerDuplexStream<Plain, Plain>>()
   #server: grpc.Server | null = null
@@ -93,7 +95,11 @@ export class WireDouble {
     if (answer === undefined) throw new Error(`the double does not know ${path}`)
     return (call: grpc.ServerUnaryCall<Plain, Plain>, done: grpc.sendUnaryData<Plain>) => {
       this.#count(path, 1)
-      if (this.manner === 'hang' || this.hanging.has(path)) return call.on('cancelled', () => this.#count(path, -1))
+      if (this.manner === 'hang' || this.hanging.has(path)) {
+        // A fetch that does not end has said what it did.
+        if (path === TRANSFER) this.#dump(call.request, this.#asked(call.metadata)).catch(() => {})
+        return call.on('cancelled', () => this.#count(path, -1))
+      }
       answer(call.request, this.#asked(call.metadata))
         .then((it) => done(null, it))
         .catch((error: unknown) => done(statusOf(error)))
@@ -142,7 +148,16 @@ export class WireDouble {
   }
 
   /** Leaves the image, as containerd does. */
-  readonly #transfer: Answer = async (request, { daemon, namespace, store }) => {
+  readonly #transfer: Answer = async (request, asked) => {
+    const { reference, error } = await this.#dump(request, asked)
+    if (error !== null) throw error
+    const target = { mediaType: '', digest: '', size: 0 }
+    const record = { name: reference, labels: new Map(), target, createdAt: null, updatedAt: null }
+    asked.daemon.store(asked.namespace).images.set(reference, record)
+    return {}
+  }
+
+  async #dump(request: Plain, { store }: Asked): Promise<Witness & { reference: string }> {
     const { value } = request.source as { value: Uint8Array }
     const { reference, resolver } = plain(root.lookupType('containerd.types.transfer.OCIRegistry'), value)
     const { logsStream } = resolver as { logsStream: string }
@@ -154,12 +169,8 @@ export class WireDouble {
     }
     const witness = await store.witness(task)
     const stream = this.#logStreams.get(logsStream)
-    for (const dump of dumpsOf(witness)) stream?.write(dataOf(dump))
-    if (witness.error !== null) throw witness.error
-    const target = { mediaType: '', digest: '', size: 0 }
-    const record = { name: task.reference, labels: new Map(), target, createdAt: null, updatedAt: null }
-    daemon.store(namespace).images.set(task.reference, record)
-    return {}
+    for (const dump of dumpsOf(witness, this.contentSize)) stream?.write(dataOf(dump))
+    return { ...witness, reference: task.reference }
   }
 }
 
@@ -188,23 +199,23 @@ function any(name: string, value: object): Plain {
 }
 
 /** As pkg/httpdbg writes it: with everything that must not be kept. */
-function dumpsOf({ requests, manifests }: Witness): string[] {
-  return requests.flatMap(({ method, host, path, ns, status, isDescribed }, index) => {
+function dumpsOf({ requests, manifests }: Witness, size: number): string[] {
+  return requests.flatMap(({ method, host, path, ns, status, digest: named, hasLength }, index) => {
     const query = ns === null ? '?secret=SECRET' : `?ns=${encodeURIComponent(ns)}&secret=SECRET`
     const request = `${method} ${path}${query} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer SECRET\r\n\r\n`
     if (status === null) return [request]
     const digest = path.slice(path.lastIndexOf('/') + 1)
     const manifest = manifests.find((it) => it.digest === digest)
-    const body = manifest === undefined ? 'SECRET' : JSON.stringify(bodyOf(manifest))
-    const described = isDescribed ? `Content-Length: ${body.length}\r\nDocker-Content-Digest: ${digest}\r\n` : ''
+    const body = manifest === undefined ? 'SECRET' : JSON.stringify(bodyOf(manifest, size))
+    const described = `${hasLength ? `Content-Length: ${body.length}\r\n` : ''}${named === null ? '' : `Docker-Content-Digest: ${named}\r\n`}`
     const hop = requests.find((it) => it.redirectedFrom === index)
     const location = hop === undefined ? '' : `Location: https://SECRET@${hop.host}${hop.path}?SECRET\r\n`
     return [request, `HTTP/1.1 ${status} Status\r\n${described}${location}Set-Cookie: SECRET\r\n\r\n${body}`]
   })
 }
 
-function bodyOf({ kind, names }: Witness['manifests'][number]): object {
-  const [config, ...layers] = names.map((digest) => ({ digest, size: 10 }))
+function bodyOf({ kind, names }: Witness['manifests'][number], size: number): object {
+  const [config, ...layers] = names.map((digest) => ({ digest, size }))
   return kind === 'index' ? { manifests: [config, ...layers] } : { config, layers }
 }
 
