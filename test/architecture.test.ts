@@ -11,7 +11,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   intent: ['format'],
   hosts: ['intent', 'format'],
   containerd: ['hosts', 'intent', 'format'],
-  'containerd/client': ['containerd', 'format'],
+  'containerd/client': ['containerd', 'hosts', 'format'],
   drift: ['containerd', 'hosts', 'intent', 'format'],
   render: ['drift', 'containerd', 'hosts', 'intent'],
   files: ['hosts'],

@@ -51,7 +51,7 @@ t.test('a witness that disagrees is a fault of ours, with both lists and what to
     cause: { confidence: 'likely', text: /another tree at \/etc\/cri\/conf\.d\/hosts.*rules for containerd 2\.1\.9/ },
     evidence: [{ text: /^1 of 2 requests differ/, time: AT }],
   })
-  t.ok(REASONS[finding.reason].kinds.includes(finding.kind))
+  t.ok(REASONS['witness-disagrees'].kinds.some((it) => it === finding.kind))
   t.strictSame(
     finding.expected,
     comparison().requests.flatMap((it) => it.predicted ?? []),
