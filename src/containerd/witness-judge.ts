@@ -210,8 +210,11 @@ export class WitnessJudge {
   /** Whether a repetition may be a second try, the fallback from https to http, or another declaration. */
   #isAmbiguous(): boolean {
     const { endpoints } = this.#given.path
-    if (!this.#steps.some((it) => it.outcome === null || it.outcome === 401)) return false
-    return endpoints.some((it) => isDeclaredTwice(endpoints, it))
+    const twice = endpoints.filter((it) => isDeclaredTwice(endpoints, it))
+    if (twice.length === 0) return false
+    // Two of the same scheme are simply asked one after the other.
+    const isMixed = twice.some((it) => it.httpsFirst) || new Set(twice.map((it) => it.url.split(':', 1)[0])).size > 1
+    return this.#steps.some((it) => it.challenge === 'bearer' || (isMixed && it.outcome === null))
   }
 
   #leave(why: string): Verdict {
