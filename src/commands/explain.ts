@@ -1,5 +1,6 @@
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Config } from '../config/config.ts'
+import type { DaemonClient } from '../containerd/client/daemon-client.ts'
 import { peerSignature } from '../containerd/endpoint-role.ts'
 import { explain as explainImage } from '../containerd/explain.ts'
 import type { Explanation } from '../containerd/explanation.ts'
@@ -9,6 +10,7 @@ import { type FileView, viewOf } from '../hosts/file-view.ts'
 import { writerOf } from '../hosts/fingerprint.ts'
 import { type DecidingFile, renderPathDrawing } from '../render/path-drawing.ts'
 import { renderWitness } from '../render/witness-drawing.ts'
+import { openDaemon } from '../watch/daemon-monitor.ts'
 import { readInputs } from '../watch/read-inputs.ts'
 import type { Command, CommandContext } from './command.ts'
 import { usage } from './parse-arguments.ts'
@@ -37,10 +39,10 @@ export const explain: Command = {
   description: `With --containerd-config, DIR stands for the directory that is configured there, so that copies of both will do.
 Nothing is sent to anybody: the answer follows from the files and from the rules of the containerd release.
 
-With --witness containerd itself fetches the image by DIR, its own path of a directory that Pullpath can read too (a
-candidate tree will do), in a namespace of Pullpath's, and removes it again. Take an image of a few KB that the node does
-not have: containerd keeps every body in memory while it tells, so the fetch is cut short at 1 MiB, and what the node has
-is not asked for.
+With --witness containerd itself fetches the image by DIR, its own path of a directory that Pullpath can read too
+(a candidate tree will do), in a namespace of Pullpath's, and removes it again. Take an image of a few KB that the
+node does not have: containerd keeps every body in memory while it tells, so the fetch is cut short at 1 MiB, and
+what the node has is not asked for.
 
 exit codes:
   0  containerd asks the endpoints that are shown; with --witness: and says so
@@ -71,8 +73,8 @@ examples:
     if (wantsWitness) {
       const directory = hostsDir ?? placeOf(config.containerd.hostsDir, daemon)
       const view = hostsDir === null ? observed.view : viewOf(new Map([[hostsDir, observed.hosts]]))
-      const socket = given.text('socket') ?? socketOf(config)
-      explanation.witness = await witnessOf(context, socket, { image, hostsDir: directory, view })
+      const client = await clientOf(config, given.text('socket'))
+      explanation.witness = await witnessOf(context, client, { image, hostsDir: directory, view })
       if (!given.has('json')) context.write(`\n${renderWitness(explanation.witness, daemon.pullMode, context)}`)
     }
     if (given.has('json')) context.write(`${JSON.stringify(explanation, null, 2)}\n`)
@@ -86,20 +88,20 @@ function exitCodeFor({ error, witness }: Explanation): number {
   return error.code === 'NOT_SEEN' ? 2 : 1
 }
 
-/** As this process reaches it. */
-function socketOf({ host, containerd }: Config): string {
-  return join(host.root, containerd.socket ?? DEFAULT_SOCKET)
+/** Of the daemon at `socket` as this process reaches it, else at the place that the node knows it by. */
+async function clientOf({ host, containerd }: Config, socket: string | null): Promise<DaemonClient> {
+  const opening =
+    socket === null ? openDaemon(host.root, containerd.socket ?? DEFAULT_SOCKET) : openDaemon('/', resolve(socket))
+  return (await opening).client
 }
 
 async function witnessOf(
   context: CommandContext,
-  socket: string,
+  client: DaemonClient,
   order: { image: string; hostsDir: string; view: FileView },
 ): Promise<WitnessComparison> {
   // Loaded here, so that the other ways to use the command need not wait for a client that they never open.
-  const { openDaemonClient } = await import('../containerd/client/grpc-daemon-client.ts')
   const { takeWitness } = await import('../containerd/client/take-witness.ts')
-  const client = openDaemonClient(resolve(socket))
   try {
     const { signal } = context
     const taking = takeWitness(client, { ...order, deadline: WITNESS_WITHIN, signal })
