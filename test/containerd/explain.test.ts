@@ -66,6 +66,7 @@ t.test('the whole answer for a registry that Spegel mirrors', async (t) => {
     ],
     notes: [],
     error: null,
+    witness: null,
   })
 })
 

@@ -11,6 +11,7 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { WitnessComparison } from '../../src/containerd/witness-comparison.ts'
 import { isAtLeast } from '../../src/version.ts'
+import { run } from '../commands/run.ts'
 import { pullCase } from './generate/pull-cases.ts'
 import { runSettings } from './generate/seed.ts'
 import type { HostsFiles } from './hosts-files.ts'
@@ -177,6 +178,18 @@ async function testWitness(t: Test, node: WitnessedNode): Promise<void> {
     t.notMatch(JSON.stringify(comparison), /SECRET|planned|Bearer|Authorization/i)
   })
 
+  await check('the command: prediction and proof side by side, and its exit code', async (t) => {
+    const given = caseOf({ files: SPEGEL_TREE, plan: planOf({}) })
+    const typed = ['explain', given.reference, '--witness', '--hosts-dir', node.hostsDir, '--socket', node.socket]
+    const { code, out, error } = await node.serving(given, () => run(typed, { width: 120 }))
+    t.equal(code, 0, error)
+    t.match(out, '\nAgrees: containerd asked what is predicted, 12 requests in that order.\n')
+    t.match(
+      out,
+      /\n {4}HEAD http:\/\/127\.0\.0\.2:5000\/v2\/…\?ns=192\.168\.1\.106 +HEAD 127\.0\.0\.2:5000\/v2\/…\S+ +404, \d+ ms\n/,
+    )
+  })
+
   await check('a view that shows another tree than the daemon has: it disagrees', async (t) => {
     const cases = [
       { files: SPEGEL_TREE, seen: TALOS_TREE, verdict: 'unexpected', line: new RegExp(`^HEAD ${PEER}/`) },
@@ -195,7 +208,7 @@ async function testWitness(t: Test, node: WitnessedNode): Promise<void> {
   await check('content that the node has: what was not asked for proves nothing', async (t) => {
     const image = newImage()
     const given = caseOf({ files: SPEGEL_TREE, plan: planOf({}), image })
-    await node.pull(given)
+    await node.serving(given, () => node.client.cri.pullImage(given.reference, 20_000))
     const { comparison } = await node.fetch(given)
     t.equal(comparison.agrees, null, JSON.stringify(comparison))
     t.match(comparison.unjudged, [/containerd has its manifest already/])
@@ -274,7 +287,7 @@ async function testWitness(t: Test, node: WitnessedNode): Promise<void> {
       t.not(agrees, false)
     }
     t.comment([...verdicts].map(([agrees, times]) => `${times} ${agrees}`).join(', '))
-    t.ok((verdicts.get(true) ?? 0) > count * 0.9, 'nearly all can be judged, and agree')
+    t.ok((verdicts.get(true) ?? 0) >= count * 0.8, 'nearly all can be judged, and agree')
   })
 }
 

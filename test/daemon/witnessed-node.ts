@@ -58,12 +58,17 @@ export class WitnessedNode {
     return node
   }
 
-  /** Pulls through CRI, so that the node has the content. */
-  async pull({ files, image, reference, plan }: WitnessedFetch): Promise<void> {
+  /** What comes of some work while the registries serve the image by plan, with those trees. */
+  async serving<T>({ files, image, plan }: WitnessedFetch, work: () => Promise<T>): Promise<T> {
     writeHostsFiles(this.#daemon.roots, files, this.#network.keyPairs)
     await this.#network.begin({ plan, image })
-    await this.client.cri.pullImage(reference, 20_000)
+    const result = await work()
     await this.#network.end()
+    return result
+  }
+
+  get socket(): string {
+    return this.#daemon.socket
   }
 
   get hostsDir(): string {
