@@ -206,6 +206,10 @@ class RunningAgent implements Agent, AgentState {
         this.#reader.hearProof(proof)
         this.#evaluate(['proof'])
       },
+      onWitness: (witness) => {
+        this.#reader.hearWitness(witness)
+        this.#evaluate(['proof'])
+      },
     })
   }
 

@@ -30,6 +30,7 @@ import type {
   RegistryReport,
 } from './report.ts'
 import { targetUrls } from './spegel-targets.ts'
+import { witnessDisagrees } from './witness-findings.ts'
 
 /** The heart: what containerd on this node will do, where that is not what was declared, why, and what to run. */
 export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonFacts, node: NodeFacts): NodeReport {
@@ -79,7 +80,14 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
     const path = rememberedPath(proof.registry, daemon, observed.view, intent, node.ip)
     return resolveFailed(proof, path, node) ?? []
   })
-  const drafts = [...drifts, ...proven, ...ofNode, ...conflictDrafts(intent, state, daemon, node, remedies)]
+  const witnessed = node.witnesses.flatMap((it) => witnessDisagrees(it, node) ?? [])
+  const drafts = [
+    ...drifts,
+    ...proven,
+    ...witnessed,
+    ...ofNode,
+    ...conflictDrafts(intent, state, daemon, node, remedies),
+  ]
   const findings = withDistinctIds(drafts.map((it) => makeFinding(it, node.now)))
   return {
     node: { name: node.name, ip: node.ip },
@@ -96,6 +104,7 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
     talos: intent.talos && { version: intent.talos.version.text },
     inputs: [...node.inputs],
     proofs: [...node.proofs],
+    witnesses: [...node.witnesses],
     registries: registries.map((it) => ({ ...it, findings: idsOf(findings, it.registry) })),
     findings,
     notes: [...intent.notes.map((it) => it.message), ...daemon.notes, ...state.failures],

@@ -1,5 +1,6 @@
 import type { DaemonProfile } from '../containerd/pull-path.ts'
 import type { DaemonFact } from '../containerd/running-daemon.ts'
+import type { WitnessComparison } from '../containerd/witness-comparison.ts'
 import type { FileView } from '../hosts/file-view.ts'
 import type { TreeNode } from '../hosts/tree.ts'
 import type { InputReport } from './report.ts'
@@ -46,6 +47,8 @@ export interface NodeFacts {
   inputs: readonly InputReport[]
   /** The daemon's own proofs, the last of each registry; empty where it was not asked for any. */
   proofs: readonly ResolveProof[]
+  /** What it showed of its requests, the last of each registry. */
+  witnesses: readonly WitnessComparison[]
   /** `auto`: Talos' image cache endpoint is accepted, present or not. */
   imageCache: 'auto' | 'on' | 'off'
 }

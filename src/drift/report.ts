@@ -1,6 +1,7 @@
 import type { EndpointReport } from '../containerd/endpoint-report.ts'
 import type { PathError, PathNote, PullMode } from '../containerd/pull-path.ts'
 import type { DaemonFact } from '../containerd/running-daemon.ts'
+import type { WitnessComparison } from '../containerd/witness-comparison.ts'
 import type { Writer } from '../hosts/fingerprint.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { FindingKind, Reason, Severity } from './reasons.ts'
@@ -116,6 +117,8 @@ export interface NodeReport {
   inputs: InputReport[]
   /** What containerd itself could pull when it was asked to. */
   proofs: ResolveProof[]
+  /** What it was seen to ask, beside what is predicted. */
+  witnesses: WitnessComparison[]
   registries: RegistryReport[]
   findings: Finding[]
   notes: string[]

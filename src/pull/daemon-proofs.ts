@@ -1,9 +1,11 @@
 import type { Config } from '../config/config.ts'
 import type { DaemonClient } from '../containerd/client/daemon-client.ts'
+import type { WitnessComparison } from '../containerd/witness-comparison.ts'
 import { rememberedPath } from '../drift/remembered-paths.ts'
 import type { ResolveProof } from '../drift/resolve-proof.ts'
 import { openRegistryClient } from '../registry/http-registry-client.ts'
 import type { Inputs } from '../watch/inputs.ts'
+import { witnessOf } from './daemon-witness.ts'
 import { OneByOne } from './one-by-one.ts'
 import { type ProofTarget, proofTarget } from './proof-target.ts'
 import { proveResolve } from './resolve-prover.ts'
@@ -12,6 +14,12 @@ import { proveResolve } from './resolve-prover.ts'
 const PAUSE_IN_SETTLES = 40
 const CRI_NAMESPACE = 'k8s.io'
 
+/** Who hears of proofs. */
+export interface ProofListener {
+  onProof(proof: ResolveProof): void
+  onWitness(witness: WitnessComparison): void
+}
+
 /**
  * Has the daemon prove what it resolves: whenever the pull path of the canary's registry has changed or the daemon was
  * restarted, and every `containerd.proof.interval`.
@@ -19,28 +27,31 @@ const CRI_NAMESPACE = 'k8s.io'
 export class DaemonProofs {
   readonly #config: Config
   readonly #client: DaemonClient
-  readonly #onProof: (proof: ResolveProof) => void
+  readonly #listener: ProofListener
   readonly #rounds: OneByOne
-  #target: ProofTarget | null = null
+  readonly #pause: number
+  #latest: { inputs: Inputs; target: ProofTarget } | null = null
   #seen = ''
 
-  constructor(config: Config, client: DaemonClient, onProof: (proof: ResolveProof) => void) {
+  constructor(config: Config, client: DaemonClient, listener: ProofListener) {
     this.#config = config
     this.#client = client
-    this.#onProof = onProof
-    const pause = config.watch.settle * PAUSE_IN_SETTLES
-    this.#rounds = new OneByOne(() => this.#round(), { interval: config.containerd.proof.interval, pause })
+    this.#listener = listener
+    this.#pause = config.watch.settle * PAUSE_IN_SETTLES
+    const rhythm = { interval: config.containerd.proof.interval, pause: this.#pause }
+    this.#rounds = new OneByOne(() => this.#round(), rhythm)
   }
 
   /** Hears of every evaluation. Nothing is proven while the daemon does not answer. */
   consider(inputs: Inputs): void {
     if (inputs.failures.has('containerd')) return
-    this.#target = proofTarget(this.#config, inputs)
-    if (this.#target === null) return
+    const target = proofTarget(this.#config, inputs)
+    if (target === null) return
+    this.#latest = { inputs, target }
     const { intent, observed, daemon, node } = inputs
-    const path = rememberedPath(this.#target.reference.registry, daemon, observed.view, intent, node.ip)
+    const path = rememberedPath(target.reference.registry, daemon, observed.view, intent, node.ip)
     const started = daemon.facts.find((it) => it.name === 'started')?.value
-    const now = JSON.stringify([started, this.#target, path])
+    const now = JSON.stringify([started, target, path])
     if (now === this.#seen) return
     this.#seen = now
     this.#rounds.request()
@@ -51,11 +62,14 @@ export class DaemonProofs {
   }
 
   async #round(): Promise<void> {
-    const target = this.#target
-    if (target === null) return
+    if (this.#latest === null) return
+    const { inputs, target } = this.#latest
+    const latest = () => this.#latest?.inputs ?? inputs
+    const witness = await witnessOf(this.#client, this.#config, latest, this.#pause)
+    if (witness !== null) this.#listener.onWitness(witness)
     const { cri } = this.#client
     const store = this.#client.inNamespace(CRI_NAMESPACE)
     const origin = openRegistryClient(target.origin)
-    this.#onProof(await proveResolve(target, { cri, store, origin, now: () => new Date() }))
+    this.#listener.onProof(await proveResolve(target, { cri, store, origin, now: () => new Date() }))
   }
 }

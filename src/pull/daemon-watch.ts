@@ -1,13 +1,11 @@
 import type { Config } from '../config/config.ts'
-import type { ResolveProof } from '../drift/resolve-proof.ts'
 import { type DaemonAnswer, DaemonMonitor, type OpenedDaemon } from '../watch/daemon-monitor.ts'
 import type { Inputs } from '../watch/inputs.ts'
-import { DaemonProofs } from './daemon-proofs.ts'
+import { DaemonProofs, type ProofListener } from './daemon-proofs.ts'
 
 /** Who hears of the daemon. */
-export interface DaemonListener {
+export interface DaemonListener extends ProofListener {
   onAnswer(answer: DaemonAnswer): void
-  onProof(proof: ResolveProof): void
 }
 
 /** Everything that goes over the socket of one daemon for one configuration: what it says of itself, and its proofs. */
@@ -34,7 +32,7 @@ export class DaemonWatch {
   async consider(inputs: Inputs): Promise<void> {
     if (this.#config.containerd.proof.interval === 0) return
     const { client } = await this.#opened
-    this.#proofs ??= new DaemonProofs(this.#config, client, this.#listener.onProof)
+    this.#proofs ??= new DaemonProofs(this.#config, client, this.#listener)
     this.#proofs.consider(inputs)
   }
 

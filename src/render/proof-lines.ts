@@ -1,8 +1,19 @@
+import type { WitnessComparison } from '../containerd/witness-comparison.ts'
+import type { NodeReport } from '../drift/report.ts'
 import type { ResolveProof } from '../drift/resolve-proof.ts'
 
-/** What containerd itself could pull, a line for each registry. */
-export function proofLines(proofs: readonly ResolveProof[]): string[] {
-  return proofs.map((proof) => `${textOf(proof)} (${proof.at})`)
+/** What containerd itself could pull and was seen to ask, a line for each. */
+export function proofLines({ proofs, witnesses }: Pick<NodeReport, 'proofs' | 'witnesses'>): string[] {
+  return [
+    ...proofs.map((proof) => `${textOf(proof)} (${proof.at})`),
+    ...witnesses.map((witness) => `${witnessText(witness)} (${witness.at})`),
+  ]
+}
+
+function witnessText({ agrees, reference, unjudged }: WitnessComparison): string {
+  if (agrees === true) return `containerd asked for ${reference} as predicted`
+  if (agrees === false) return `containerd asked for ${reference} otherwise than predicted`
+  return `whether containerd asked for ${reference} as predicted cannot be told: ${unjudged.join('; ')}`
 }
 
 function textOf({ outcome, registry, reference, duration, words, origin }: ResolveProof): string {

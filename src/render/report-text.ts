@@ -30,7 +30,8 @@ export function renderReportText(found: NodeReport, options: RenderOptions, subj
   if (unread.length > 0) blocks.push(titledList('Could not be read:', unread, options))
   const facts = subject === 'intent' ? [] : daemonFactLines(report.containerd.facts)
   if (facts.length > 0) blocks.push(titledList('Known about containerd:', facts, options))
-  if (report.proofs.length > 0) blocks.push(titledList('Proven by containerd:', proofLines(report.proofs), options))
+  const proven = proofLines(report)
+  if (proven.length > 0) blocks.push(titledList('Proven by containerd:', proven, options))
   if (report.containerd.assumed.length > 0) blocks.push(titledList('Assumed:', report.containerd.assumed, options))
   if (report.notes.length > 0) blocks.push(titledList('Notes:', report.notes, options))
   return `${blocks.join('\n\n')}\n`

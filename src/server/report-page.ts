@@ -30,7 +30,7 @@ ${report.registries.map(registryRow).join('\n')}
 </table>
 ${listBlock('Could not be read', down)}
 ${listBlock('Known about containerd', daemonFactLines(containerd.facts))}
-${listBlock('Proven by containerd', proofLines(report.proofs))}
+${listBlock('Proven by containerd', proofLines(report))}
 ${listBlock('Assumed', containerd.assumed)}
 ${listBlock('Notes', report.notes)}
 <p><a href="/api/v1/report">report</a> · <a href="/api/v1/findings">findings</a> ·

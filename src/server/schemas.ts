@@ -175,6 +175,7 @@ const nodeReport = named(
         layersKept: { type: ['boolean', 'null'] },
       }),
     ),
+    witnesses: listOf(ref('Witness')),
     registries: listOf(ref('Registry')),
     findings: listOf(ref('Finding')),
     notes: texts,

@@ -1,5 +1,6 @@
 import { uptime } from 'node:os'
 import type { Config } from '../config/config.ts'
+import type { WitnessComparison } from '../containerd/witness-comparison.ts'
 import type { InputReport } from '../drift/report.ts'
 import type { ResolveProof } from '../drift/resolve-proof.ts'
 import type { IntentFile } from '../format/yaml-documents.ts'
@@ -31,6 +32,7 @@ export interface InputMemory {
   /** See NodeFacts. */
   spegelLastSeenAt: string | null
   proofs: readonly ResolveProof[]
+  witnesses: readonly WitnessComparison[]
   /** The last good intent, each half as it was read; null: there was none. */
   talos: Intent | null
   spegel: Intent | null
@@ -53,6 +55,7 @@ export class InputReader {
   #talos: IntentHalfReading = { intent: null, failure: null }
   #spegel: IntentHalfReading = { intent: null, failure: null }
   #proofs: readonly ResolveProof[]
+  #witnesses: readonly WitnessComparison[]
   #joined: { talos: Intent; spegel: Intent; intent: Intent } | null = null
   /** What is read and when it is accepted; `readInputs` and the agent's watcher drive it. */
   readonly parts: readonly WatchedPart[]
@@ -62,6 +65,7 @@ export class InputReader {
     this.#config = config
     this.#spegelLastSeenAt = options.memory?.spegelLastSeenAt ?? null
     this.#proofs = options.memory?.proofs ?? []
+    this.#witnesses = options.memory?.witnesses ?? []
     this.#daemonReader = new DaemonReader(config)
     this.#rawDaemon = this.#daemonReader.read().value
     this.#daemon = this.#rawDaemon
@@ -73,6 +77,11 @@ export class InputReader {
     this.#proofs = [...this.#proofs.filter((it) => it.registry !== proof.registry), proof]
   }
 
+  /** Takes what the daemon showed of its requests last, in the same manner. */
+  hearWitness(witness: WitnessComparison): void {
+    this.#witnesses = [...this.#witnesses.filter((it) => it.registry !== witness.registry), witness]
+  }
+
   /** Takes what the running daemon said last; it counts from the next reading on. */
   hear(answer: DaemonAnswer): void {
     this.#daemonReader.hear(answer)
@@ -82,6 +91,7 @@ export class InputReader {
     return {
       spegelLastSeenAt: this.#spegelLastSeenAt,
       proofs: this.#proofs,
+      witnesses: this.#witnesses,
       talos: this.#talos.intent,
       spegel: this.#spegel.intent,
     }
@@ -107,6 +117,7 @@ export class InputReader {
           return { input, up: failure === undefined, message: failure?.message ?? '' }
         }),
         proofs: this.#proofs,
+        witnesses: this.#witnesses,
         imageCache: intent.talos.imageCache,
       },
       failures,

@@ -157,6 +157,7 @@ function testAll(): void {
     })
   }
   t.test('a configuration that is not in force yet', testStale)
+  t.test('an agent whose mount shows another tree than the daemon has', testOtherView)
   t.test('the truth about a daemon that is stopped, killed, started again and without its socket', testFaults)
 }
 
@@ -181,6 +182,7 @@ async function testFactsAndProofs(t: Test, containerd: Containerd, profile: Pull
     profile === 'default' ? [] : ['layers-discarded'],
   )
   t.equal(healthy.containerd.version, containerd.version.text)
+  t.match(healthy.witnesses, containerd.version.major === 1 ? [] : [{ registry: HARBOR, agrees: true, cutShort: null }])
   t.equal(healthy.containerd.pullMode, profile === 'default' && containerd.version.major > 1 ? 'transfer' : 'local')
   const origins = Object.fromEntries(healthy.containerd.facts.map(({ name, origin }) => [name, origin]))
   t.match(origins, {
@@ -279,6 +281,52 @@ async function testStale(t: Test): Promise<void> {
   t.equal(agent.report().containerd.configPath, it.hosts)
 }
 
+async function testOtherView(t: Test): Promise<void> {
+  t.setTimeout(0)
+  const it = await site(t)
+  replaceTree(it, it.trees.talos)
+  await it.answer()
+  await it.startDaemon()
+  const { host, file } = mountedNode(it)
+  // What the agent sees in the place of the tree: as it should be.
+  const other = join(it.directory, 'other')
+  writeTree(other, it.trees.both)
+  insideMounts(it, 'mount', '--bind', other, join(host, it.hosts))
+  const agent = await startAgentProcess(it.network, file)
+  t.teardown(() => agent.stop())
+  await agent.said('finding appeared', { finding: `${HARBOR}/witness-disagrees` })
+  const [witness] = agent.report().witnesses
+  t.equal(witness?.agrees, false)
+  t.equal(agent.sample('pullpath_registry_in_sync', { registry: HARBOR }), 1, 'by what it sees all is well')
+  t.equal(agent.sample('pullpath_fault', { registry: HARBOR, reason: 'witness-disagrees' }), 1)
+  insideMounts(it, 'umount', join(host, it.hosts))
+  await it.answer()
+  await agent.said('finding cleared', { finding: `${HARBOR}/witness-disagrees` })
+  t.match(
+    agent
+      .report()
+      .findings.map((it) => it.reason)
+      .includes('peer-mirror-missing'),
+    true,
+    'now it sees what is',
+  )
+}
+
+/** The node as a pod has it, mounted below a directory of the agent; and a configuration that says so. */
+function mountedNode(it: Site): { host: string; file: string } {
+  const node = join(it.directory, 'node')
+  const host = join(it.directory, 'host')
+  mkdirSync(join(host, node), { recursive: true })
+  insideMounts(it, 'mount', '--bind', node, join(host, node))
+  const file = it.configFile()
+  writeFileSync(file, readFileSync(file, 'utf8').replace('root: /', `root: ${host}`))
+  return { host, file }
+}
+
+function insideMounts({ network }: Site, ...command: string[]): void {
+  execFileSync('nsenter', [`--target=${network.pid}`, '--mount', ...command])
+}
+
 async function testFaults(t: Test): Promise<void> {
   t.setTimeout(0)
   const it = await site(t)
@@ -286,13 +334,7 @@ async function testFaults(t: Test): Promise<void> {
   await it.answer()
   let daemon = await it.startDaemon()
   const run = join(it.directory, 'node', 'run')
-  // The agent sees the node through a mount of directories, as in its pod.
-  const host = join(it.directory, 'host')
-  mkdirSync(join(host, it.directory, 'node'), { recursive: true })
-  const enter = [`--target=${it.network.pid}`, '--mount']
-  execFileSync('nsenter', [...enter, 'mount', '--bind', join(it.directory, 'node'), join(host, it.directory, 'node')])
-  const file = it.configFile()
-  writeFileSync(file, readFileSync(file, 'utf8').replace('root: /', `root: ${host}`))
+  const { file } = mountedNode(it)
   const agent = await startAgentProcess(it.network, file)
   t.teardown(() => agent.stop())
   const truth = () => ({

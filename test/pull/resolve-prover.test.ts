@@ -2,7 +2,7 @@ import t from 'tap'
 import type { CriClient } from '../../src/containerd/client/daemon-client.ts'
 import { parseImageReference } from '../../src/containerd/reference.ts'
 import { PullpathError } from '../../src/errors.ts'
-import { proofTag } from '../../src/pull/canary-names.ts'
+import { proofTag, witnessTag } from '../../src/pull/canary-names.ts'
 import { proveResolve } from '../../src/pull/resolve-prover.ts'
 import { newImage, originImage } from '../containerd/client/images.ts'
 import { MemoryDaemon } from '../containerd/client/memory-daemon.ts'
@@ -116,6 +116,8 @@ t.test('each node has a proof tag of its own among those that there are, always 
   for (const tag of tags) t.match(tag, /^proof-[0-7]$/)
   t.equal(proofTag('k8s-1', 8), tags[0])
   t.equal(proofTag('anything', 1), 'proof-0')
+  t.not(witnessTag('k8s-1', 8), tags[0], 'and another one for its witness')
+  t.equal(witnessTag('anything', 1), 'proof-0', 'where there is another one')
   const many = new Set(Array.from({ length: 200 }, (_, index) => proofTag(`node-${index}`, 8)))
   t.equal(many.size, 8, 'all of them are used')
 })

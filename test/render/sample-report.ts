@@ -82,6 +82,7 @@ export function report(facts: Partial<NodeReport> = {}): NodeReport {
     spegel: { version: '0.7.4', assumed: true },
     talos: { version: 'v1.13.6' },
     proofs: [],
+    witnesses: [],
     inputs: [],
     registries: [registry('192.168.1.106')],
     findings: [],
