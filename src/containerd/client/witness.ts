@@ -22,6 +22,8 @@ const MOST_BYTES = 1 << 20
 const AFTERMATH = 100
 /** For the end of the streams, after the transfer's own deadline. */
 const STREAM_EXTRA = 10_000
+/** So long before the deadline a failure is one of the deadline. Milliseconds. */
+const EARLY = 50
 /** How long a daemon that went away is waited for, to remove what was left; and how often it is asked. Milliseconds. */
 const REMOVAL_WITHIN = 15_000
 const REMOVAL_PAUSE = 250
@@ -77,12 +79,15 @@ async function fetchImage(
   const resolver = { hostDir: hostsDir, httpDebug: DEBUG, logsStream: id }
   const source = any(OCIRegistry, { reference, resolver })
   const destination = any(ImageStore, { name: reference, labels, platforms: [platform] })
+  const end = performance.now() + deadline - EARLY
   try {
     await rpc.call(methods.TRANSFER, { source, destination }, { ...options, deadline, lease: id })
     return null
   } catch (error) {
-    if (error instanceof PullpathError) return error
-    throw error
+    if (!(error instanceof PullpathError)) throw error
+    if (error.code !== 'PP_DAEMON_REFUSED' || performance.now() < end) return error
+    // containerd knows the deadline too, and then fails by itself, with whatever it had come to.
+    return new PullpathError('PP_DAEMON_UNFINISHED', `the fetch was not done within ${deadline} ms: ${error.message}`)
   }
 }
 
