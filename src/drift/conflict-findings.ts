@@ -24,6 +24,8 @@ export function conflictOf(declared: DeclaredRegistry, context: ConflictContext)
   const { intent, state } = context
   // A declared value that its reader refuses (duplicate endpoints) is already a finding, with file and line.
   if (intent.problems.some((it) => it.registry === declared.registry && BREAKS_FILE.has(it.code))) return null
+  // So is the one that keeps Talos from writing any mirror: it explains what every other registry lacks.
+  if (state.isTalosRefused) return null
   const expected = state.pathOf(declared.registry)
   const ignored = expected.notes.find((it) => it.code === 'FILE_IGNORED')
   if (ignored !== undefined) return invalidFile(declared, context, ignored.message)

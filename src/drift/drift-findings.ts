@@ -31,6 +31,8 @@ export function driftOf(declared: DeclaredRegistry, observed: RatedPath, context
     difference.missing.length + difference.unexpected.length + difference.changed.length === 0 && !difference.reordered
   if (isSame && brokenAlike) return []
   if (context.state.isSpegelRefused && brokenAlike && isEarlierSpegel(wanted, asked)) return []
+  const meant = declaredEndpoints(declared, context.state.declaredPathOf(declared.registry))
+  if (context.state.isTalosRefused && brokenAlike && isEarlierTalos(wanted, asked, meant)) return []
 
   const report = (reason: Reason, summary: string, parts: Partial<FindingDraft> = {}): FindingDraft => ({
     kind: 'drift',
@@ -56,11 +58,9 @@ export function driftOf(declared: DeclaredRegistry, observed: RatedPath, context
   const ignored = noteOf(observed, 'FILE_IGNORED')
   if (ignored !== undefined && noteOf(expected, 'FILE_IGNORED') === undefined) {
     return [
-      report(
-        'hosts-file-invalid',
-        `containerd ignores ${observed.file ?? 'the file'} and asks ${nonPeers(asked)}: ${ignored.message}`,
-        { source: ignored.source },
-      ),
+      report('hosts-file-invalid', `containerd asks ${nonPeers(asked)} for ${named(declared)}: ${ignored.message}`, {
+        source: ignored.source,
+      }),
     ]
   }
   const hidden = shadowedBy(observed)
@@ -199,6 +199,16 @@ function lostEndpoints(wanted: readonly RatedEndpoint[], asked: readonly RatedEn
 function isEarlierSpegel(wanted: readonly RatedEndpoint[], asked: readonly RatedEndpoint[]): boolean {
   const added = comparePaths(wanted, asked).unexpected
   return lostEndpoints(wanted, asked).length === 0 && added.every((it) => it.role === 'peer' || it.role === 'origin')
+}
+
+/** What an earlier Talos wrote: all that is expected is in force, and beside it what Talos' intent means. */
+function isEarlierTalos(
+  wanted: readonly RatedEndpoint[],
+  asked: readonly RatedEndpoint[],
+  meant: readonly RatedEndpoint[],
+): boolean {
+  const added = comparePaths(wanted, asked).unexpected
+  return lostEndpoints(wanted, asked).length === 0 && added.every((it) => meant.some((own) => isInForce(own, it)))
 }
 
 function hasSameEndpoints(one: readonly RatedEndpoint[], other: readonly RatedEndpoint[]): boolean {

@@ -52,7 +52,9 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
     const isSeen = isVisible && path.error?.code !== 'NOT_SEEN'
     if (isVisible && !isSeen && !readsElsewhere) unseen.push(unseenEvidence(path, daemon))
     const found = isSeen ? driftOf(declared, path, context) : []
-    const works = isEffective(declared, state.declaredPathOf(registry), path, intent.spegel, node.ip)
+    const works =
+      !state.refusedRegistries.has(registry) &&
+      isEffective(declared, state.declaredPathOf(registry), path, intent.spegel, node.ip)
     if (!readsElsewhere) drifts.push(...found)
     registries.push({
       registry,

@@ -5,6 +5,7 @@ import type { Writer } from '../hosts/fingerprint.ts'
 import { writeTalosTree } from '../hosts/talos-writer.ts'
 import type { DirectoryNode } from '../hosts/tree.ts'
 import type { Intent, TalosIntent } from '../intent/intent.ts'
+import { parseTalosEndpoint } from '../intent/talos-endpoint-url.ts'
 import type { DaemonFacts, NodeFacts } from './facts.ts'
 import type { RatedPath } from './path-comparison.ts'
 import { ratedPath } from './rated-path.ts'
@@ -15,6 +16,8 @@ export interface ExpectedState {
   writers: ReadonlyMap<string, Writer>
   /** Why a writer could not finish, in words. */
   failures: readonly string[]
+  /** Talos refuses what is declared and writes nothing, so that what it wrote earlier stays. */
+  isTalosRefused: boolean
   /** Spegel refuses what is declared, so that what an earlier one wrote stays. */
   isSpegelRefused: boolean
   /** The path that the expected tree gives. */
@@ -23,9 +26,12 @@ export interface ExpectedState {
   talosPathOf(registry: string): RatedPath
   /**
    * The path that Talos' intent means: its own tree without repeated endpoints, which would make Talos write invalid
-   * TOML. What is declared here must be in force for a registry to be effective.
+   * TOML, and without what makes it write nothing at all. What is declared here must be in force for a registry to be
+   * effective.
    */
   declaredPathOf(registry: string): RatedPath
+  /** Registries with an endpoint that Talos refuses: it can never be in force. */
+  refusedRegistries: ReadonlySet<string>
 }
 
 const remembered = new WeakMap<Intent, { key: string; state: ExpectedState }>()
@@ -54,25 +60,37 @@ function computeExpectedState(intent: Intent, daemon: DaemonFacts, node: NodeFac
       return path
     }
   }
-  const meant = intent.talos === null ? null : writeTalosTree(withoutRepeats(intent.talos), options).tree
+  const meant = intent.talos === null ? null : writeTalosTree(asMeant(intent.talos), options).tree
   return {
     tree: expected.tree,
     writers: expected.writers,
     failures: expected.failures,
+    isTalosRefused: expected.isTalosRefused,
     isSpegelRefused: expected.isSpegelRefused,
     pathOf: paths(expected.tree),
     talosPathOf: paths(expected.talosTree),
     declaredPathOf: paths(meant ?? expected.talosTree),
+    refusedRegistries: new Set(intent.talos === null ? [] : refusedRegistries(intent.talos)),
   }
 }
 
-function withoutRepeats(talos: TalosIntent): TalosIntent {
+function asMeant(talos: TalosIntent): TalosIntent {
   const mirrors = new Map(
     [...talos.mirrors].map(([name, mirror]) => {
       const urls = new Set<string>()
-      const endpoints = mirror.endpoints.filter((it) => !urls.has(it.url) && urls.add(it.url))
+      const endpoints = mirror.endpoints.filter((it) => isTaken(it.url, talos) && !urls.has(it.url) && urls.add(it.url))
       return [name, { ...mirror, endpoints }] as const
     }),
   )
-  return { ...talos, mirrors }
+  const tls = new Map([...talos.tls].filter(([host]) => host !== '*'))
+  return { ...talos, mirrors, tls }
+}
+
+function refusedRegistries(talos: TalosIntent): string[] {
+  const refused = [...talos.mirrors.values()].filter((it) => it.endpoints.some(({ url }) => !isTaken(url, talos)))
+  return refused.map(({ registry }) => (registry === '*' ? '_default' : registry))
+}
+
+function isTaken(url: string, { version }: TalosIntent): boolean {
+  return typeof parseTalosEndpoint(url, version) !== 'string'
 }

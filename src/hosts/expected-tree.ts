@@ -14,6 +14,8 @@ export interface ExpectedTree {
   writers: ReadonlyMap<string, Writer>
   /** Why a writer stops or writes elsewhere; one sentence each. */
   failures: string[]
+  /** Talos refuses what is declared and writes nothing: what it wrote earlier stays. */
+  isTalosRefused: boolean
   /** Spegel's init container refuses its arguments, or writes elsewhere: what an earlier one wrote stays. */
   isSpegelRefused: boolean
 }
@@ -32,7 +34,14 @@ export function expectedTree(
   const failuresOfTalos = failures.length
   const tree = runSpegel(talos.tree, intent, node, failures)
   const isSpegelRefused = failures.length > failuresOfTalos && tree === talos.tree
-  return { tree, talosTree: talos.tree, writers: writersOf(tree, talos.tree), failures, isSpegelRefused }
+  return {
+    tree,
+    talosTree: talos.tree,
+    writers: writersOf(tree, talos.tree),
+    failures,
+    isTalosRefused: talos.failure !== null,
+    isSpegelRefused,
+  }
 }
 
 function runSpegel(

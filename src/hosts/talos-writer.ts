@@ -1,6 +1,6 @@
-import { parseGoUrl } from '../format/go-url.ts'
 import { hostDirectory } from '../host-directory.ts'
 import type { TalosEndpoint, TalosIntent, TalosMirror, TalosTls } from '../intent/intent.ts'
+import { parseTalosEndpoint } from '../intent/talos-endpoint-url.ts'
 import { isAtLeast } from '../version.ts'
 import { type HostsFileEntry, talosHostsFile } from './talos-hosts-file.ts'
 import { type DirectoryNode, directoryNode, type FileNode, fileNode } from './tree.ts'
@@ -24,13 +24,12 @@ const UNKNOWN_KEY = '***'
  */
 export function writeTalosTree(talos: TalosIntent, options: { hostsDir: string; imageCache: boolean }): TalosTree {
   const directories = new Map<string, DirectoryNode>()
-  const strictColons = isAtLeast(talos.version, '1.13.0-beta.0') // built with Go 1.26
   for (const mirror of effectiveMirrors(talos, options.imageCache)) {
     const directory = hostDirectory(mirror.registry)
     const files = new Map<string, FileNode>()
     const entries: HostsFileEntry[] = []
     for (const endpoint of mirror.endpoints) {
-      const url = parseGoUrl(endpoint.url, { strictColons })
+      const url = parseTalosEndpoint(endpoint.url, talos.version)
       if (typeof url === 'string') {
         return failed(`error parsing endpoint "${endpoint.url}" for host "${mirror.registry}": ${url}`)
       }

@@ -57,7 +57,7 @@ function keyProblem(key: string, entry: YamlEntry, level: Level, era: SpegelEra)
       remedy: [
         meant === null
           ? { command: `remove ${written}`, why: 'it only looks as if it did something' }
-          : { command: `${meant}:`, why: `is what this chart reads in place of ${written}` },
+          : { command: `${meant}:`, why: `this chart reads it in place of ${written}` },
       ],
       source: entry.keyAt,
     },

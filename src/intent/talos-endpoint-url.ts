@@ -1,4 +1,14 @@
-import { parseGoUrl } from '../format/go-url.ts'
+import { type GoUrl, parseGoUrl } from '../format/go-url.ts'
+import { isAtLeast, type Version } from '../version.ts'
+
+/**
+ * An endpoint as this release of Talos parses it, or the error in words. One endpoint that it cannot parse keeps it
+ * from writing any hosts file (internal/pkg/containers/cri/containerd/hosts.go: GenerateHosts).
+ */
+export function parseTalosEndpoint(url: string, version: Version): GoUrl | string {
+  // Talos 1.13 is built with Go 1.26, which refuses an IPv6 address without brackets.
+  return parseGoUrl(url, { strictColons: isAtLeast(version, '1.13.0-beta.0') })
+}
 
 /**
  * A URL as a RegistryMirrorConfig keeps it: Talos parses it and writes out what Go's `URL.String()` gives, with the

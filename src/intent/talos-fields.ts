@@ -110,11 +110,12 @@ export function unrenderedProblem(
   what: string,
   registry: string | null,
   source: SourcePosition,
+  effect = 'Talos takes it literally',
 ): IntentProblem {
   return {
     code: 'VARIABLE_UNRENDERED',
     registry,
-    message: `${what} still holds the placeholder ${part}: Talos takes it literally`,
+    message: `${what} still holds the placeholder ${part}: ${effect}`,
     remedy: [
       {
         command: `# give the rendered file, or write the value instead of ${part}`,

@@ -28,7 +28,7 @@ export function readTalosIntent(
   const parts = readDaemonParts(documents, options.version)
   const problems = [
     ...declared.problems,
-    ...[...declared.mirrors.values()].flatMap(mirrorProblems),
+    ...[...declared.mirrors.values()].flatMap((it) => mirrorProblems(it, options.version)),
     ...security.problems,
     ...tlsProblems(security.tls, declared.mirrors),
     ...parts.problems,

@@ -1,15 +1,17 @@
 import { type GoUrl, parseGoUrl } from '../format/go-url.ts'
 import { formatPosition } from '../source-position.ts'
+import type { Version } from '../version.ts'
 import type { IntentProblem, TalosEndpoint, TalosMirror } from './intent.ts'
+import { parseTalosEndpoint } from './talos-endpoint-url.ts'
 import { unrenderedPart, unrenderedProblem } from './talos-fields.ts'
 import { shownRegistry } from './talos-mirrors.ts'
 
 /** What is wrong with one mirror, although Talos may take it without a word. */
-export function mirrorProblems(mirror: TalosMirror): IntentProblem[] {
+export function mirrorProblems(mirror: TalosMirror, version: Version): IntentProblem[] {
   const registry = shownRegistry(mirror.registry)
   return [
     ...nameProblems(mirror, registry),
-    ...mirror.endpoints.flatMap((endpoint) => endpointProblems(endpoint, registry)),
+    ...mirror.endpoints.flatMap((endpoint) => endpointProblems(endpoint, registry, version)),
     ...duplicateProblems(mirror, registry),
     ...fallbackProblems(mirror, registry),
   ]
@@ -52,20 +54,25 @@ function whyNoReferenceHasIt(name: string): { reason: string; instead: string } 
   return null
 }
 
-function endpointProblems({ url, source }: TalosEndpoint, registry: string): IntentProblem[] {
+/** What one endpoint that Talos cannot parse does to all mirrors. */
+const WRITES_NOTHING = 'Talos cannot parse it and then writes no hosts file at all'
+
+function endpointProblems({ url, source }: TalosEndpoint, registry: string, version: Version): IntentProblem[] {
   const problem = (code: IntentProblem['code'], message: string, command: string, why: string): IntentProblem[] => [
     { code, registry, message, remedy: [{ command, why }], source },
   ]
+  // An IPv6 address without brackets is of no use either where Talos itself takes it.
+  const parsed = parseGoUrl(url, { strictColons: true })
+  const isRefused = typeof parseTalosEndpoint(url, version) === 'string'
   const placeholder = unrenderedPart(url) ?? /\$[A-Za-z_]\w*/.exec(url)?.[0] ?? null
   if (placeholder !== null && source !== null) {
-    return [unrenderedProblem(placeholder, `the endpoint ${url}`, registry, source)]
+    const effect = isRefused ? WRITES_NOTHING : undefined
+    return [unrenderedProblem(placeholder, `the endpoint ${url}`, registry, source, effect)]
   }
-  const parsed = parseGoUrl(url, { strictColons: true })
   if (url !== '' && !url.includes('//')) {
-    const effect =
-      typeof parsed === 'string'
-        ? 'Talos cannot parse it and then writes no hosts file at all'
-        : 'Talos writes it as it is, or refuses it in a RegistryMirrorConfig, and containerd asks it over https'
+    const effect = isRefused
+      ? WRITES_NOTHING
+      : 'Talos writes it as it is, or refuses it in a RegistryMirrorConfig, and containerd asks it over https'
     return problem(
       'TALOS_ENDPOINT_NO_SCHEME',
       `the endpoint ${JSON.stringify(url)} has no scheme: ${effect}`,
@@ -73,7 +80,10 @@ function endpointProblems({ url, source }: TalosEndpoint, registry: string): Int
       'or https://, if the registry speaks TLS',
     )
   }
-  const wrong = typeof parsed === 'string' ? { what: parsed, instead: null } : whatIsWrong(parsed)
+  const wrong =
+    typeof parsed === 'string'
+      ? { what: isRefused ? `${parsed}: ${WRITES_NOTHING}` : parsed, instead: null }
+      : whatIsWrong(parsed)
   if (wrong === null) return []
   return problem(
     'TALOS_ENDPOINT_INVALID',

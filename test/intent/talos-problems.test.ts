@@ -219,6 +219,24 @@ t.test('the image cache is read from the older key too', async (t) => {
   t.equal(read(['machine: {}\n'], '1.13.9').intent.imageCache, null)
 })
 
+t.test(
+  'an endpoint that Talos cannot parse takes the mirrors of every registry away, and the problem says so',
+  async (t) => {
+    const everything = /Talos cannot parse it and then writes no hosts file at all$/
+    const cases: [endpoint: string, release: string, message: RegExp][] = [
+      ['http://${HARBOR}', '1.13.9', everything],
+      ['http://x.lan/${PATH}', '1.13.9', /Talos takes it literally$/],
+      ['http://x.lan:port', '1.13.9', everything],
+      ['http://fd00::1:5000', '1.13.9', everything],
+      ['http://fd00::1:5000', '1.12.11', /cannot be used: [^:]*invalid port "?:?[^:]*::1:5000"? after host$/],
+    ]
+    for (const [endpoint, release, message] of cases) {
+      const { problems } = read([`${MIRRORS}      a.lan: {endpoints: ["${endpoint}"]}\n`], release)
+      t.match(problems.map((it) => it.message).join('\n'), message, `${endpoint} in ${release}`)
+    }
+  },
+)
+
 t.test('a RegistryMirrorConfig that hides the older form is noted', async (t) => {
   const { notes } = read([`${MIRRORS}      a.lan: {endpoints: [http://x.lan]}\n---\n${DOCUMENT}a.lan\n`], '1.13.9')
   t.match(notes, [{ code: 'DOCUMENT_IGNORED', source: { line: 4, column: 7 } }])
