@@ -107,7 +107,7 @@ function loadDirectory(node: TreeNode, path: string, hidesDefault: boolean, beha
     return { ...nothing, file, error }
   }
   if (parsed.kind === 'ignored') {
-    const message = `${file} is thrown away, the default upstream is asked: ${parsed.reason}`
+    const message = `${file} is thrown away: ${parsed.reason}`
     return { ...fallback, file, notes: [{ code: 'FILE_IGNORED', message, source: parsed.position }] }
   }
   return { file, used: true, hosts: [...parsed.hosts, parsed.root], notes: parsed.notes, error: null }
@@ -130,7 +130,7 @@ function notRead(
   behaviour: Behaviour,
 ): { notes: PathNote[]; error: PathError | null; hosts?: readonly HostConfig[] } {
   if (node.omitted === 'not-utf8' && behaviour.dialect === 'go-toml-2') {
-    const message = `${file} is thrown away, the default upstream is asked: it is not UTF-8`
+    const message = `${file} is thrown away: it is not UTF-8`
     return { notes: [{ code: 'FILE_IGNORED', message, source: null }], error: null }
   }
   const message = `${file} was not read: ${NOT_READ[node.omitted ?? 'secret']}`

@@ -189,15 +189,27 @@ function targetStale(_declared: DeclaredRegistry, observed: RatedPath, it: Attri
 }
 
 function fileInvalid(declared: DeclaredRegistry, observed: RatedPath, it: Attribution): Explained {
-  const file = observed.file === null ? null : it.fileAt(observed.file)
-  const writer = file === null ? 'unknown' : writerOf(file)
+  const { file: path } = observed
+  const file = path === null ? null : it.fileAt(path)
+  if (path === null || file === null) return notAsWritten(declared, observed, it)
+  const writer = writerOf(file)
   const name = { talos: 'Talos', spegel: 'Spegel', unknown: 'neither Talos nor Spegel' }[writer]
-  const text = `${observed.file ?? observed.directory ?? it.hostsDir} was last written${at(isoTime(file?.modifiedAt ?? null))} in the form of ${name}`
-  const show = observed.file === null ? [] : [it.remedies.showFile(observed.file)]
+  const text = `${path} was last written${at(isoTime(file.modifiedAt))} in the form of ${name}`
   return {
     cause: { actor: writer, text, confidence: writer === 'unknown' ? 'unknown' : 'likely' },
     evidence: [],
-    remedy: [...show, ...writeAnew(declared, it)],
+    remedy: [it.remedies.showFile(path), ...writeAnew(declared, it)],
+  }
+}
+
+/** A file, a loop of links or a directory where none of these belongs. */
+function notAsWritten(declared: DeclaredRegistry, observed: RatedPath, it: Attribution): Explained {
+  const where = observed.file ?? observed.directory ?? it.hostsDir
+  const text = `${where} is not what a writer makes: Talos and Spegel make a directory for a registry, and the file hosts.toml in it`
+  return {
+    cause: { actor: 'unknown', text, confidence: 'unknown' },
+    evidence: [],
+    remedy: writeAnew(declared, it),
   }
 }
 

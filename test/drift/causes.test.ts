@@ -159,7 +159,7 @@ const cases: readonly Case[] = [
     cause: {
       actor: 'unknown',
       confidence: 'unknown',
-      text: /\/192\.168\.1\.106 was last written in the form of neither/,
+      text: /\/192\.168\.1\.106 is not what a writer makes/,
     },
     commands: [RECREATE],
   },
