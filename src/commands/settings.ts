@@ -32,7 +32,10 @@ export const INTENT_OPTIONS = {
   'node-ip': { value: 'IP', summary: "the node's address, as it stands in Spegel's mirror targets" },
   'node-name': { value: 'NAME', summary: "the node's name in Kubernetes, for the commands that are proposed" },
   'talos-version': { value: 'V', summary: 'the Talos release (default: the newest that Pullpath knows)' },
-  'spegel-version': { value: 'V', summary: "Spegel's release (default: as the files say, else the newest known)" },
+  'spegel-version': {
+    value: 'V',
+    summary: "Spegel's release, or main (default: as the files say, else the newest known)",
+  },
 } as const satisfies Record<string, CommandOption>
 
 export const NODE_OPTIONS = {
@@ -110,7 +113,7 @@ function withoutFile(config: Config, hasIntent: boolean): void {
 function applyIntentFlags(config: Config, given: Arguments): void {
   const { talos, spegel } = config.intent
   talos.version = version(given, 'talos-version') ?? talos.version
-  spegel.version = version(given, 'spegel-version') ?? spegel.version
+  spegel.version = spegelRelease(given) ?? spegel.version
   const talosFiles = given.texts('talos').map(readGivenFile)
   const spegelFiles = given.texts('spegel').map(readGivenFile)
   readIntent({
@@ -138,6 +141,11 @@ function applyNodeFlags(config: Config, given: Arguments, command: Command): voi
     throw usage(command, `--pull-mode: ${JSON.stringify(mode)} is neither local nor transfer`)
   }
   config.containerd.pullMode = mode
+}
+
+/** Spegel's main branch has no number yet; it stands as the release that comes next. */
+function spegelRelease(given: Arguments): string | null {
+  return given.text('spegel-version') === 'main' ? '0.8.0-main' : version(given, 'spegel-version')
 }
 
 function version(given: Arguments, name: string): string | null {

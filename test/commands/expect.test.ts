@@ -23,6 +23,14 @@ t.test('as JSON, contents are byte for byte', async (t) => {
   )
 })
 
+t.test("Spegel's main branch writes one target of its own, the NodePort", async (t) => {
+  const { code, out, error } = await run(['expect', ...INTENT, '--spegel-version', 'main'])
+  t.equal(code, 1, 'its hostPort is read by no chart any more')
+  t.match(error, 'service.registry.hostPort')
+  t.match(out, "[host.'http://192.168.1.98:30020']")
+  t.notMatch(out, '29999')
+})
+
 t.test('into a directory, which must be new or empty', async (t) => {
   const out = `${t.testdir()}/tree`
   t.equal((await run(['expect', ...INTENT, '--out', out])).code, 0)
