@@ -73,5 +73,11 @@ function checkDigest(text: string, digest: string): void {
 }
 
 function invalid(text: string, reason: string): PullpathError {
-  return new PullpathError('PP_REFERENCE_INVALID', `failed to parse image reference ${JSON.stringify(text)}: ${reason}`)
+  return new PullpathError(
+    'PP_REFERENCE_INVALID',
+    `failed to parse image reference ${JSON.stringify(text)}: ${reason}`,
+    {
+      advice: 'write it as in a pod: 192.168.1.106/library/app:v1, docker.io/library/nginx@sha256:…, or nginx',
+    },
+  )
 }

@@ -101,5 +101,6 @@ function sendError(reply: FastifyReply, status: number, error: FastifyError | Pu
   }
   // A message may quote the whole path.
   const message = error.message.length > 200 ? `${error.message.slice(0, 199)}…` : error.message
-  return sendError(reply, status, new PullpathError('PP_REQUEST_INVALID', message))
+  const advice = 'the routes and their parameters are at /openapi.json'
+  return sendError(reply, status, new PullpathError('PP_REQUEST_INVALID', message, { advice }))
 }

@@ -37,7 +37,11 @@ t.test('wrong input is one line that says what, where and what to do; the exit c
     ],
     ['wrong mode', ['check', ...INTENT, '--pull-mode', 'fast'], /"fast" is neither local nor transfer/],
     ['two forms', ['check', ...INTENT, '--json', '--brief'], /--json and --brief exclude each other/],
-    ['wrong reference', ['explain', 'docker.io/Library/app', '--hosts-dir', dir], /\[PP_REFERENCE_INVALID\]/],
+    [
+      'wrong reference',
+      ['explain', 'docker.io/Library/app', '--hosts-dir', dir],
+      / \(write it as in a pod: .*\) \[PP_REFERENCE_INVALID\]/,
+    ],
     ['missing configuration', ['check', '--config', '/none.yaml'], /\/none\.yaml.*\[PP_FILE_UNREADABLE\]/],
     [
       'wrong configuration',
