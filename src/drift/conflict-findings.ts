@@ -28,7 +28,11 @@ export function conflictOf(declared: DeclaredRegistry, context: ConflictContext)
   if (state.isTalosRefused) return null
   const expected = state.pathOf(declared.registry)
   const ignored = expected.notes.find((it) => it.code === 'FILE_IGNORED')
-  if (ignored !== undefined) return invalidFile(declared, context, ignored.message)
+  if (ignored !== undefined) {
+    return intent.problems.some((it) => it.code === 'SPEGEL_TARGET_DUPLICATE')
+      ? null
+      : invalidFile(declared, context, ignored.message)
+  }
 
   const wanted = declaredEndpoints(declared, state.declaredPathOf(declared.registry))
   const lost = wanted.filter((it) => !expected.endpoints.some((found) => isInForce(it, found)))
@@ -248,10 +252,19 @@ function droppedByFailure(
 }
 
 function invalidFile(declared: DeclaredRegistry, context: ConflictContext, message: string): FindingDraft {
+  const { intent, state, remedies } = context
+  const isSpegels = intent.spegel?.addsMirrors === true && !state.isSpegelRefused
   return draft(declared, context, 'hosts-file-invalid', {
     summary: `containerd would ignore the whole hosts.toml of ${named(declared)}: ${outcome(declared, context)}`,
     cause: `what is declared becomes a file that this containerd cannot use: ${message}`,
-    remedy: context.remedies.applyTalos('once the declaration is mended, applies it'),
+    remedy: [
+      editAt(
+        declared.talosMirror?.source ?? declared.spegel?.source ?? null,
+        `mend what is declared for ${named(declared)}`,
+        isSpegels ? "Spegel writes the file, of its targets and of Talos' endpoints" : 'Talos writes the file',
+      ),
+      ...(isSpegels ? remedies.applySpegel() : remedies.applyTalos('applies the changed patch')),
+    ],
   })
 }
 

@@ -72,6 +72,8 @@ const MEANING: Record<IntentProblem['code'], string> = {
   SPEGEL_REGISTRY_NOT_A_HOST: "Spegel's init container refuses anything after the host: its pod does not start",
   SPEGEL_REGISTRY_DUPLICATE: 'Spegel writes one file a host: the entry that comes last decides',
   SPEGEL_TARGET_INVALID: "Spegel's init container refuses the target: its pod does not start",
+  SPEGEL_TARGET_DUPLICATE:
+    'Spegel writes the same table twice, which is invalid TOML: containerd ignores each of its files whole',
   SPEGEL_FILTER_INVALID: "Spegel's registry container refuses the expression: its pod does not start",
   TALOS_ENDPOINT_NO_SCHEME: 'Talos writes the endpoint as it stands, and containerd makes something else of it',
   TALOS_ENDPOINT_INVALID: 'Talos or containerd cannot use the endpoint',

@@ -107,6 +107,7 @@ export type IntentProblemCode =
   | 'SPEGEL_REGISTRY_NOT_A_HOST' // a trailing slash, a path, a query, a user: the init container fails
   | 'SPEGEL_REGISTRY_DUPLICATE' // two entries for one host: the last one decides; two wildcards: refused
   | 'SPEGEL_TARGET_INVALID'
+  | 'SPEGEL_TARGET_DUPLICATE'
   | 'SPEGEL_FILTER_INVALID'
   | 'TALOS_ENDPOINT_NO_SCHEME'
   | 'TALOS_ENDPOINT_INVALID'

@@ -23,6 +23,7 @@ export function valueProblems(settings: SpegelSettings, context: ValueContext): 
     ...duplicateProblems(settings.mirroredRegistries, context),
     ...served.flatMap((word) => registryProblem(word, context)),
     ...settings.mirrorTargets.flatMap((word) => targetProblem(word, context)),
+    ...repeatedTargets(settings.mirrorTargets),
     ...settings.registryFilters.flatMap((word) => filterProblem(word)),
     ...placeholderProblem(settings.registryConfigPath, context.fluxRenders),
   ]
@@ -142,6 +143,33 @@ function duplicateProblems(words: readonly Word[], context: ValueContext): Inten
       })
     }
     seen.set(registry, word)
+  }
+  return problems
+}
+
+/** Spegel renders one table a target into each of its files. */
+function repeatedTargets(words: readonly Word[]): IntentProblem[] {
+  const first = new Map<string, Word>()
+  const problems: IntentProblem[] = []
+  for (const word of words) {
+    const earlier = first.get(word.text)
+    if (earlier === undefined) {
+      first.set(word.text, word)
+      continue
+    }
+    problems.push({
+      code: 'SPEGEL_TARGET_DUPLICATE',
+      registry: null,
+      message: `The mirror target "${word.text}" stands twice: Spegel writes its table twice, and containerd ignores every hosts.toml of Spegel's`,
+      remedy: [
+        {
+          command: '# give hostPort, nodePort and each further target a port or an address of its own',
+          why: 'each of them is a table of its own in hosts.toml',
+        },
+      ],
+      // One of the chart's own targets may be a default, which has no place.
+      source: word.source ?? earlier.source,
+    })
   }
   return problems
 }

@@ -303,3 +303,26 @@ t.test(
     t.match(commands(true), [/mirroredRegistries/, /^flux/, /^kubectl/])
   },
 )
+
+t.test("a target of Spegel's that stands twice is one mistake, not one of every registry's", async (t) => {
+  const target = 'http://$(NODE_IP):30020'
+  const spegel = spegelIntent(['https://docker.io', `http://${HARBOR}`], { mirrorTargets: [target, target] })
+  const problem: IntentProblem = {
+    code: 'SPEGEL_TARGET_DUPLICATE',
+    registry: null,
+    message: `${target} stands twice`,
+    remedy: [],
+    source: null,
+  }
+  t.same(reasons(intentOf(talosIntent([harbor]), spegel, { problems: [problem] })), [' intent-invalid'])
+})
+
+t.test("a file that Spegel makes invalid of Talos' endpoint and its own target is mended by Spegel", async (t) => {
+  const itself = mirror('docker.io', ['http://192.168.1.98:30020'])
+  const [found] = conflicts(intentOf(talosIntent([itself]), spegelIntent(['https://docker.io'])))
+  t.match(found, { reason: 'hosts-file-invalid', registry: 'docker.io' })
+  t.match(
+    found?.remedy.map((it) => it.command),
+    [/spegel\.yaml$/, /^flux/, /^kubectl -n kube-system delete pod/],
+  )
+})

@@ -92,6 +92,14 @@ t.test('a mirror target that Spegel refuses, or does not check', async (t) => {
   t.match(only(t, 'spegel: {additionalMirrorTargets: ["http://cache.lan:"]}')?.message, /no port/)
 })
 
+t.test('a mirror target that stands twice makes every file of Spegel invalid', async (t) => {
+  const samePort = only(t, 'service: {registry: {hostPort: 30021}}')
+  t.match(samePort, { code: 'SPEGEL_TARGET_DUPLICATE', registry: null, source: { line: 1, column: 32 } })
+  t.match(samePort?.message, /"http:\/\/\$\(NODE_IP\):30021" stands twice/)
+  const additional = only(t, 'spegel: {additionalMirrorTargets: ["http://a.lan:1", "http://a.lan:1"]}')
+  t.match(additional, { code: 'SPEGEL_TARGET_DUPLICATE', source: { line: 1, column: 54 } })
+})
+
 t.test('a registry filter that Go cannot read', async (t) => {
   const problem = only(t, "spegel: {registryFilters: ['^ok$', '^(?!docker)']}")
   t.match(problem, { code: 'SPEGEL_FILTER_INVALID', message: /no lookaround/, source: { column: 36 } })
