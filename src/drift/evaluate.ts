@@ -15,7 +15,7 @@ import { type ExpectedState, expectedState } from './node-paths.ts'
 import type { RatedPath } from './path-comparison.ts'
 import { pathReport } from './path-report.ts'
 import { peersNeverServe } from './peers-never-serve.ts'
-import { problemFindings, wrongHostsDirectory } from './problem-findings.ts'
+import { problemFindings, unbracketedTargets, wrongHostsDirectory } from './problem-findings.ts'
 import { resolveFailed } from './proof-findings.ts'
 import { ratedPath } from './rated-path.ts'
 import { type Remedies, remediesFor } from './remedy.ts'
@@ -135,7 +135,11 @@ function conflictDrafts(
     conflictOf(declared, { intent, node, state, remedies }),
     spegel === null ? null : peersNeverServe(declared, spegel, remedies),
   ])
-  const ofNode = [wrongHostsDirectory(intent, daemon.hostsDir, remedies), layersDeclaredDiscarded(intent, remedies)]
+  const ofNode = [
+    wrongHostsDirectory(intent, daemon.hostsDir, remedies),
+    unbracketedTargets(intent, node.ip),
+    layersDeclaredDiscarded(intent, remedies),
+  ]
   return [
     ...ofRegistries.filter((it) => it !== null),
     ...problemFindings(intent),

@@ -65,6 +65,34 @@ export function wrongHostsDirectory(intent: Intent, hostsDir: string, remedies: 
   }
 }
 
+/** Kubernetes puts the address into `http://$(NODE_IP):30020` as it is: one of IPv6 would need brackets there. */
+export function unbracketedTargets(intent: Intent, ip: string): FindingDraft | null {
+  const { spegel } = intent
+  if (spegel === null || !spegel.addsMirrors || !ip.includes(':')) return null
+  const target = spegel.mirrorTargets.find((it) => it.includes('//$(NODE_IP)'))?.replace('$(NODE_IP)', ip)
+  if (target === undefined) return null
+  return {
+    kind: 'conflict',
+    reason: 'intent-invalid',
+    registry: '',
+    summary: `The node's address is one of IPv6, and Spegel's mirror target becomes ${target}: containerd can connect to no such address, so every pull goes to the origin`,
+    cause: {
+      actor: 'git',
+      text: "Spegel's chart writes http://$(NODE_IP):PORT, and an IPv6 address in a URL needs brackets",
+      confidence: 'proven',
+    },
+    evidence: [{ text: `${target} is a mirror target`, source: spegel.source?.file ?? 'Spegel intent', time: null }],
+    remedy: [
+      editAt(
+        spegel.source,
+        'let the nodes have an IPv4 address first (InternalIP), or leave Spegel out on them',
+        'no value of the chart puts brackets around the address of each node',
+      ),
+    ],
+    source: spegel.source,
+  }
+}
+
 /** What the reader of the value makes of it. */
 const MEANING: Record<IntentProblem['code'], string> = {
   SPEGEL_KEY_IGNORED: "Spegel's chart does not read this name, and Helm says nothing",

@@ -326,3 +326,12 @@ t.test("a file that Spegel makes invalid of Talos' endpoint and its own target i
     [/spegel\.yaml$/, /^flux/, /^kubectl -n kube-system delete pod/],
   )
 })
+
+t.test("the chart's targets are of no use on a node that has an IPv6 address", async (t) => {
+  const intent = intentOf(null, spegelIntent(['https://docker.io']))
+  const on = (ip: string, it = intent) => evaluateIntent(it, daemonFacts(), { ...nodeFacts(), ip })
+  t.match(on('fd00::11'), [{ reason: 'intent-invalid', level: 'node', summary: /http:\/\/fd00::11:30020/ }])
+  t.same(on('192.168.1.98'), [])
+  const bracketed = spegelIntent(['https://docker.io'], { mirrorTargets: ['http://[$(NODE_IP)]:30020'] })
+  t.same(on('fd00::11', intentOf(null, bracketed)), [], 'arguments by hand may have the brackets')
+})
