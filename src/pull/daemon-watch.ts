@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
 import { type DaemonAnswer, DaemonMonitor, type OpenedDaemon } from '../watch/daemon-monitor.ts'
 import type { Inputs } from '../watch/inputs.ts'
-import { DaemonProofs, type ProofListener } from './daemon-proofs.ts'
+import type { DaemonProofs, ProofListener } from './daemon-proofs.ts'
 
 /** Who hears of the daemon. */
 export interface DaemonListener extends ProofListener {
@@ -15,6 +15,7 @@ export class DaemonWatch {
   readonly #monitor: DaemonMonitor
   readonly #listener: DaemonListener
   #proofs: DaemonProofs | null = null
+  #isStopped = false
 
   constructor(config: Config, opened: Promise<OpenedDaemon>, listener: DaemonListener) {
     this.#config = config
@@ -32,11 +33,15 @@ export class DaemonWatch {
   async consider(inputs: Inputs): Promise<void> {
     if (this.#config.containerd.proof.interval === 0) return
     const { client } = await this.#opened
+    // The client of registries is loaded only where a daemon is there to be compared with them.
+    const { DaemonProofs } = await import('./daemon-proofs.ts')
+    if (this.#isStopped) return
     this.#proofs ??= new DaemonProofs(this.#config, client, this.#listener)
     this.#proofs.consider(inputs)
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true
     await this.#monitor.stop()
     this.#proofs?.stop()
   }
