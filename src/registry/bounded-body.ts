@@ -12,12 +12,12 @@ export async function readWhole(exchange: HttpExchange, limit: number): Promise<
     exchange.discard()
     throw tooLarge()
   }
-  const pieces: Uint8Array[] = []
+  const pieces: Buffer[] = []
   let size = 0
   await exchange.read((bytes) => {
     size += bytes.length
     if (size > limit) throw tooLarge()
-    pieces.push(bytes)
+    pieces.push(Buffer.from(bytes))
   })
   return Buffer.concat(pieces)
 }

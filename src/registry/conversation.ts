@@ -6,7 +6,7 @@ import { type Challenge, parseChallenge, shownChallenge } from './challenge.ts'
 import { HttpExchange, type OutgoingRequest, type RequestBody } from './http-exchange.ts'
 import type { Operation } from './operation.ts'
 import type { Call, Exchange, RegistryEndpoint } from './registry-client.ts'
-import type { RegistryReason } from './registry-error.ts'
+import type { Access } from './registry-error.ts'
 
 /** A request to the endpoint's API. */
 export interface ApiRequest {
@@ -37,12 +37,14 @@ const USER_AGENT = 'pullpath'
 export class Conversation {
   readonly #endpoint: URL
   readonly #headers: Readonly<Record<string, string>>
+  readonly #hasCredentials: boolean
   readonly #connecting: Connecting
   readonly #authorizer: Authorizer
 
   constructor(endpoint: URL, { headers, credentials }: RegistryEndpoint, connecting: Connecting) {
     this.#endpoint = endpoint
     this.#headers = headers
+    this.#hasCredentials = credentials !== null
     this.#connecting = connecting
     this.#authorizer = new Authorizer(endpoint, credentials, (operation, request) =>
       this.#follow(operation, 'token', request, true),
@@ -61,18 +63,23 @@ export class Conversation {
       if (answer !== null) {
         exchange = await this.#send(operation, request, answer)
         if (isGood(exchange)) return exchange
-        throw statusError(exchange, await readErrorBody(exchange))
+        throw statusError(exchange, await readErrorBody(exchange), this.#accessWith(answer))
       }
     }
-    throw statusError(exchange, body)
+    throw statusError(exchange, body, this.#accessWith(authorization))
   }
 
   /** A request without credentials. Fulfilled with an answer of 2xx or a 401, its body unread. */
   async knock(operation: Operation, request: Omit<ApiRequest, 'scope'>): Promise<HttpExchange> {
     const exchange = await this.#send(operation, request, null)
     if (exchange.status === 401) this.#noteChallenge(operation, exchange)
-    else if (!isGood(exchange)) throw statusError(exchange, await readErrorBody(exchange))
+    else if (!isGood(exchange)) throw statusError(exchange, await readErrorBody(exchange), 'none')
     return exchange
+  }
+
+  #accessWith(authorization: string | null): Access {
+    if (authorization === null) return 'none'
+    return this.#hasCredentials ? 'credentials' : 'anonymous'
   }
 
   #noteChallenge(operation: Operation, { headers }: HttpExchange): Challenge | null {
@@ -140,17 +147,11 @@ function isGood({ status }: HttpExchange): boolean {
   return status >= 200 && status <= 299
 }
 
-function statusError(exchange: HttpExchange, { code, wantsTls }: ErrorBody): Error {
+function statusError(exchange: HttpExchange, { code, wantsTls }: ErrorBody, access: Access): Error {
   const { status } = exchange
-  const isPlain = exchange.url.protocol === 'http:'
-  return exchange.error(status === 400 && isPlain && wantsTls ? 'tls-required' : reasonOf(status), {
-    status,
-    ...(code !== null && { name: code }),
-  })
-}
-
-function reasonOf(status: number): RegistryReason {
-  if (status === 401) return 'unauthorized'
-  if (status === 403) return 'forbidden'
-  return status === 404 ? 'not-found' : 'status'
+  const name = code === null ? {} : { name: code }
+  if (status === 400 && exchange.url.protocol === 'http:' && wantsTls) return exchange.error('tls-required', { status })
+  if (status === 401) return exchange.error('unauthorized', { status, access, ...name })
+  if (status === 403) return exchange.error('forbidden', { status, access, ...name })
+  return exchange.error(status === 404 ? 'not-found' : 'status', { status, ...name })
 }

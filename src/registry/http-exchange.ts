@@ -92,7 +92,10 @@ export class HttpExchange {
     return text === undefined ? null : Number(text)
   }
 
-  /** Reads the body to its end. The next piece is not read before the promise of `onBytes` is fulfilled. */
+  /**
+   * Reads the body to its end. The bytes are valid until `onBytes` returns, or its promise is fulfilled; no more are
+   * read until then.
+   */
   async read(onBytes: (bytes: Uint8Array) => void | Promise<void>): Promise<void> {
     const response = this.#response
     if (response === null) throw new PullpathError('PP_INTERNAL', 'the body of an answer was read before its head')
@@ -102,7 +105,8 @@ export class HttpExchange {
       this.#timer?.refresh()
       try {
         const pending = onBytes(bytes)
-        if (pending !== undefined) this.#pauseFor(pending, response)
+        if (pending === undefined) release(bytes)
+        else this.#pauseFor(pending, bytes, response)
       } catch (error) {
         this.#fail(error)
       }
@@ -156,6 +160,8 @@ export class HttpExchange {
       socket.once('connect', next('connected', isTls ? 'tls' : 'pause'))
       if (isTls) socket.once('secureConnect', next('secured', 'pause'))
       socket.once('data', () => this.#stopwatch.mark('answered'))
+      // Node's parser has listened before, and has copied what it passes on.
+      socket.on('data', release)
     })
     request.on('finish', () => {
       this.#stopwatch.mark('sent')
@@ -199,11 +205,12 @@ export class HttpExchange {
     return promise
   }
 
-  #pauseFor(pending: Promise<void>, response: IncomingMessage): void {
+  #pauseFor(pending: Promise<void>, bytes: Buffer, response: IncomingMessage): void {
     response.pause()
     clearTimeout(this.#timer)
     pending.then(
       () => {
+        release(bytes)
         if (this.#isOver) return
         this.#within('pause')
         response.resume()
@@ -242,6 +249,14 @@ export class HttpExchange {
     this.#operation.exchanges.push({ purpose, method, origin: url.origin, status, phases, bytes: this.#received })
     this.#request.destroy()
   }
+}
+
+/**
+ * Gives the memory of bytes back at once. Left to the collector, a blob that streams through adds some 80 MiB to the
+ * process before it is called, and a quarter more processor time. Bytes that share their memory are left alone.
+ */
+function release({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 function lastedOver(milliseconds: number): FailureFacts {

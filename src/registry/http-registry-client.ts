@@ -1,25 +1,32 @@
-import { createHash, type Hash } from 'node:crypto'
 import type { LookupFunction } from 'node:net'
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
+import { PullpathError } from '../errors.ts'
 import { MAX_MANIFEST_BYTES, readWhole } from './bounded-body.ts'
-import { Conversation } from './conversation.ts'
+import { type ApiRequest, Conversation } from './conversation.ts'
+import { digester, isDigest } from './digest.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import { MANIFEST_TYPES } from './manifest.ts'
 import { Operation } from './operation.ts'
+import { readBlobBody } from './read-blob-body.ts'
 import type {
   Answer,
   BlobReading,
+  BlobSource,
   Call,
   EndpointTls,
   FetchedManifest,
+  ManifestSource,
+  PushedBlob,
   ReadBlob,
   RegistryClient,
   RegistryEndpoint,
 } from './registry-client.ts'
+import { uploadBlob } from './upload-blob.ts'
 
-const DIGEST = /^(sha256|sha512):[a-f0-9]+$/
-
-/** A client of one endpoint. It holds tokens and no connection, so there is nothing to close. */
+/**
+ * A client of one endpoint. It holds tokens and no connection, so there is nothing to close. `lookup`: what resolves
+ * names; null: the system. Throws PP_REGISTRY_REQUEST for an endpoint that nothing can be sent to.
+ */
 export function openRegistryClient(endpoint: RegistryEndpoint, lookup: LookupFunction | null = null): RegistryClient {
   return new HttpRegistryClient(endpoint, lookup)
 }
@@ -32,9 +39,9 @@ class HttpRegistryClient implements RegistryClient {
 
   constructor(endpoint: RegistryEndpoint, lookup: LookupFunction | null) {
     this.endpoint = endpoint.url
-    this.#base = new URL(endpoint.url)
+    this.#base = baseOf(endpoint.url)
     this.#namespace = endpoint.namespace
-    const { own, other } = secureContexts(endpoint.tls)
+    const { own, other } = secureContexts(endpoint.tls, this.#base.origin)
     const connecting = { own, other, verify: endpoint.tls.verify, lookup }
     this.#conversation = new Conversation(this.#base, endpoint, connecting)
   }
@@ -60,8 +67,8 @@ class HttpRegistryClient implements RegistryClient {
       const exchange = await this.#pull(operation, 'GET', repository, `manifests/${reference}`, call)
       const bytes = await readWhole(exchange, MAX_MANIFEST_BYTES)
       const answer = answerOf(operation, exchange)
-      const wanted = [reference, answer.digest].find((it) => it !== null && DIGEST.test(it)) ?? null
-      const digest = digestOf(createHash(algorithmOf(wanted)).update(bytes), wanted)
+      const wanted = [reference, answer.digest].find((it) => it !== null && isDigest(it)) ?? null
+      const digest = digester(wanted).update(bytes).digest()
       if (wanted !== null && digest !== wanted) throw exchange.error('digest-mismatch', { detail: digest })
       return { ...answer, digest, mediaType: answer.mediaType ?? '', length: bytes.length, bytes }
     })
@@ -69,29 +76,42 @@ class HttpRegistryClient implements RegistryClient {
 
   readBlob(repository: string, digest: string, reading: BlobReading = {}): Promise<ReadBlob> {
     return Operation.run(`blob ${digest}`, reading, async (operation) => {
-      const { range, size, onStart, onBytes } = reading
+      const { range } = reading
       const headers = range === undefined ? {} : { Range: `bytes=${range.first}-${range.last}` }
       const exchange = await this.#pull(operation, 'GET', repository, `blobs/${digest}`, reading, headers)
-      const isPart = exchange.status === 206
-      const due = isPart ? null : (size ?? null)
-      const wrongLength = (detail: string) => exchange.error('wrong-length', { detail: `${detail} of ${due} bytes` })
-      if (due !== null && exchange.length !== null && exchange.length !== due) {
-        exchange.discard()
-        throw wrongLength(`${exchange.length}`)
-      }
-      onStart?.(exchange.length)
-      const hash = createHash(algorithmOf(digest))
-      let length = 0
-      await exchange.read((bytes) => {
-        length += bytes.length
-        if (due !== null && length > due) throw wrongLength(`more than ${due}`)
-        hash.update(bytes)
-        return onBytes?.(bytes)
+      const body = await readBlobBody(exchange, digest, reading)
+      return { ...answerOf(operation, exchange), ...body }
+    })
+  }
+
+  pushBlob(repository: string, blob: BlobSource, call: Call = {}): Promise<PushedBlob> {
+    return Operation.run(`upload of blob ${blob.digest}`, call, async (operation) => {
+      const push = (request: Pick<ApiRequest, 'method' | 'url' | 'headers' | 'body'>) =>
+        this.#conversation.request(operation, { ...request, scope: pushScope(repository), call })
+      const url = (path: string) => this.#url(`${repository}/blobs/${path}`)
+      const { exchange, existed } = await uploadBlob(blob, url, push)
+      return { ...answerOf(operation, exchange), existed }
+    })
+  }
+
+  pushManifest(repository: string, reference: string, manifest: ManifestSource, call: Call = {}): Promise<Answer> {
+    return Operation.run(`upload of manifest ${repository}:${reference}`, call, async (operation) => {
+      const { mediaType, bytes } = manifest
+      const exchange = await this.#conversation.request(operation, {
+        method: 'PUT',
+        url: this.#url(`${repository}/manifests/${reference}`),
+        headers: { 'Content-Type': mediaType },
+        body: { size: bytes.length, open: () => [bytes] },
+        scope: pushScope(repository),
+        call,
       })
-      if (due !== null && length !== due) throw wrongLength(`${length}`)
-      const found = digestOf(hash, digest)
-      if (!isPart && found !== digest) throw exchange.error('digest-mismatch', { detail: found })
-      return { ...answerOf(operation, exchange), length, digest: found }
+      await exchange.read(() => {})
+      const answer = answerOf(operation, exchange)
+      const digest = digester(answer.digest).update(bytes).digest()
+      if (answer.digest !== null && answer.digest !== digest) {
+        throw exchange.error('digest-mismatch', { detail: `it has stored ${answer.digest}` })
+      }
+      return answer
     })
   }
 
@@ -129,12 +149,28 @@ class HttpRegistryClient implements RegistryClient {
   }
 }
 
+/** Without user, query and fragment, as containerd takes it. */
+function baseOf(text: string): URL {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new PullpathError('PP_REGISTRY_REQUEST', 'the endpoint of a registry is no URL of http or https')
+  }
+  return new URL(url.pathname, url.origin)
+}
+
 /** containerd trusts the system's authorities beside those of the endpoint. */
-function secureContexts({ ca, client }: EndpointTls): Record<'own' | 'other', SecureContext | undefined> {
+function secureContexts(
+  { ca, client }: EndpointTls,
+  origin: string,
+): Record<'own' | 'other', SecureContext | undefined> {
   const authorities = ca.length === 0 ? {} : { ca: [...getCACertificates('default'), ...ca] }
-  const other = ca.length === 0 ? undefined : createSecureContext(authorities)
-  if (client === null) return { own: other, other }
-  return { own: createSecureContext({ ...authorities, cert: client.certificate, key: client.key }), other }
+  try {
+    const other = ca.length === 0 ? undefined : createSecureContext(authorities)
+    if (client === null) return { own: other, other }
+    return { own: createSecureContext({ ...authorities, cert: client.certificate, key: client.key }), other }
+  } catch {
+    throw new PullpathError('PP_REGISTRY_REQUEST', `${origin}: a certificate or key for it cannot be read`)
+  }
 }
 
 function answerOf(operation: Operation, exchange: HttpExchange): Answer {
@@ -154,10 +190,6 @@ function answerOf(operation: Operation, exchange: HttpExchange): Answer {
   }
 }
 
-function algorithmOf(digest: string | null): string {
-  return digest?.split(':', 1)[0] ?? 'sha256'
-}
-
-function digestOf(hash: Hash, wanted: string | null): string {
-  return `${algorithmOf(wanted)}:${hash.digest('hex')}`
+function pushScope(repository: string): string {
+  return `repository:${repository}:pull,push`
 }

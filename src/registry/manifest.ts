@@ -1,3 +1,5 @@
+import { isDigest } from './digest.ts'
+
 /** What an image is made of, as its manifest says (OCI image specification 1.1; Docker image manifest 2.2). */
 export type Manifest =
   | { kind: 'image'; config: Descriptor; layers: readonly Descriptor[] }
@@ -31,8 +33,6 @@ const INDEX_TYPES = [
 
 /** What a client must say that it takes. */
 export const MANIFEST_TYPES: readonly string[] = [...IMAGE_TYPES, ...INDEX_TYPES]
-
-const DIGEST = /^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/
 
 /** Reads a manifest. A string is what is wrong with it. `mediaType`: as it was served. */
 export function parseManifest(bytes: Uint8Array, mediaType: string): Manifest | string {
@@ -87,7 +87,7 @@ function indexOf({ manifests }: Record<string, unknown>): Manifest | string {
 function descriptorOf(value: unknown): Descriptor | null {
   if (!isObject(value)) return null
   const { mediaType, digest, size } = value
-  const isValid = typeof mediaType === 'string' && typeof digest === 'string' && DIGEST.test(digest)
+  const isValid = typeof mediaType === 'string' && typeof digest === 'string' && isDigest(digest)
   return isValid && Number.isSafeInteger(size) && Number(size) >= 0 ? { mediaType, digest, size: Number(size) } : null
 }
 

@@ -1,5 +1,5 @@
 import type { Challenge } from './challenge.ts'
-import type { Call, Exchange, Limits } from './registry-client.ts'
+import type { Call, Exchange, Limits, Trace } from './registry-client.ts'
 import { type FailureFacts, RegistryError, type RegistryReason } from './registry-error.ts'
 
 const DEFAULT_LIMITS: Limits = {
@@ -12,7 +12,7 @@ const DEFAULT_LIMITS: Limits = {
 }
 
 /** One call of a client: what all its requests share. */
-export class Operation {
+export class Operation implements Trace {
   readonly limits: Limits
   readonly exchanges: Exchange[] = []
   readonly redirectedTo: string[] = []
@@ -48,7 +48,7 @@ export class Operation {
   }
 
   error(reason: RegistryReason, origin: string, facts: FailureFacts = {}): RegistryError {
-    return new RegistryError(reason, { title: this.#title, origin, exchanges: this.exchanges }, facts)
+    return new RegistryError(reason, { title: this.#title, origin }, this, facts)
   }
 
   #end(reason: 'timeout' | 'aborted'): void {

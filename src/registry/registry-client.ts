@@ -20,6 +20,9 @@ export interface RegistryClient {
   headBlob(repository: string, digest: string, call?: Call): Promise<Answer>
   /** Reads a blob to its end without keeping it; its digest is checked on the way. */
   readBlob(repository: string, digest: string, reading?: BlobReading): Promise<ReadBlob>
+  /** Uploads a blob unless the repository has it already. */
+  pushBlob(repository: string, blob: BlobSource, call?: Call): Promise<PushedBlob>
+  pushManifest(repository: string, reference: string, manifest: ManifestSource, call?: Call): Promise<Answer>
 }
 
 /** Where requests go, as a pull path says it. */
@@ -80,14 +83,18 @@ export interface Exchange {
   bytes: number
 }
 
-export interface Answer {
-  status: number
-  /** Every request that it took, in order; the last one is the answer's. */
+/** How one call went, whether or not it ended well. */
+export interface Trace {
+  /** Every request that it took, in order; the last one is the answer's, or the one that failed. */
   exchanges: readonly Exchange[]
   /** The origins that it was redirected to, in order. */
   redirectedTo: readonly string[]
   /** What the endpoint asked for first; null: nothing. */
   challenge: Challenge | null
+}
+
+export interface Answer extends Trace {
+  status: number
   /** `OCI-Namespace`: the registry that a mirror answers for. */
   namespace: string | null
   /** `Docker-Content-Digest`. */
@@ -121,4 +128,23 @@ export interface ReadBlob extends Answer {
   length: number
   /** Of the bytes that came. */
   digest: string
+}
+
+export interface BlobSource {
+  digest: string
+  size: number
+  /** Exactly `size` bytes, from the start. May be asked for again when a token has expired. */
+  open(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+  /** So many more bytes are on their way. */
+  onSent?: (bytes: number) => void
+}
+
+export interface PushedBlob extends Answer {
+  /** It was there; nothing was sent. */
+  existed: boolean
+}
+
+export interface ManifestSource {
+  mediaType: string
+  bytes: Uint8Array
 }

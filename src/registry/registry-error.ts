@@ -1,5 +1,6 @@
 import { type ErrorCode, PullpathError } from '../errors.ts'
-import type { Exchange } from './registry-client.ts'
+import type { Challenge } from './challenge.ts'
+import type { Exchange, Trace } from './registry-client.ts'
 import type { Phase } from './request-phases.ts'
 
 interface ReasonFacts {
@@ -65,6 +66,7 @@ export const REGISTRY_REASONS = {
   'redirect-loop': { code: 'PP_REGISTRY_REDIRECT', what: 'it redirects in a loop' },
   'redirect-limit': { code: 'PP_REGISTRY_REDIRECT', what: 'it redirects again and again' },
   'redirect-invalid': { code: 'PP_REGISTRY_REDIRECT', what: 'it redirects to what is no URL of http or https' },
+  'upload-invalid': { code: 'PP_REGISTRY_PROTOCOL', what: 'it does not say where an upload goes to' },
   'too-large': { code: 'PP_REGISTRY_CONTENT', what: 'the answer is too large' },
   truncated: { code: 'PP_REGISTRY_CONTENT', what: 'the answer ended too early' },
   'wrong-length': { code: 'PP_REGISTRY_CONTENT', what: 'the answer has another length than it must have' },
@@ -77,6 +79,9 @@ export const REGISTRY_REASONS = {
 
 export type RegistryReason = keyof typeof REGISTRY_REASONS
 
+/** With what a registry was asked: nothing, a token that anybody gets, or credentials and what they gave. */
+export type Access = 'none' | 'anonymous' | 'credentials'
+
 /** What is known beside the reason. */
 export interface FailureFacts {
   /** In a few words, for people: without anything that came in a header, a query or a body. */
@@ -86,12 +91,14 @@ export interface FailureFacts {
   /** The system's, OpenSSL's or the registry's own name for it: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `DENIED`. */
   name?: string
   phase?: Phase | null
+  /** For a refusal: what the refused request had with it. */
+  access?: Access
   /** For `realm-unreachable`: why. */
   cause?: RegistryReason
 }
 
 /** Why a request to a registry failed, for people in its message and for programs in its fields. */
-export class RegistryError extends PullpathError {
+export class RegistryError extends PullpathError implements Trace {
   readonly reason: RegistryReason
   /** Who failed, without path: `http://192.168.1.106`; the endpoint, or a host that it named. */
   readonly origin: string
@@ -99,17 +106,21 @@ export class RegistryError extends PullpathError {
   readonly phase: Phase | null
   readonly status: number | null
   readonly detailName: string | null
+  readonly access: Access | null
   readonly causeReason: RegistryReason | null
-  /** Every request until then, the failed one last. */
   readonly exchanges: readonly Exchange[]
+  readonly redirectedTo: readonly string[]
+  readonly challenge: Challenge | null
 
   constructor(
     reason: RegistryReason,
-    where: { title: string; origin: string; exchanges: readonly Exchange[] },
-    { detail, status, name, phase, cause }: FailureFacts,
+    where: { title: string; origin: string },
+    trace: Trace,
+    { detail, status, name, phase, access, cause }: FailureFacts,
   ) {
     const { code, what, advice = '' }: ReasonFacts = REGISTRY_REASONS[reason]
-    const known = [detail, status === undefined ? undefined : `status ${status}`, name].filter((it) => it !== undefined)
+    const given = [access && ACCESS_WORDS[access], detail, status && `status ${status}`, name]
+    const known = given.filter((it) => it !== undefined && it !== 0)
     super(code, `${where.title} at ${where.origin}: ${what}${known.length === 0 ? '' : ` (${known.join(', ')})`}`, {
       advice,
     })
@@ -118,7 +129,16 @@ export class RegistryError extends PullpathError {
     this.phase = phase ?? null
     this.status = status ?? null
     this.detailName = name ?? null
+    this.access = access ?? null
     this.causeReason = cause ?? null
-    this.exchanges = where.exchanges
+    this.exchanges = trace.exchanges
+    this.redirectedTo = trace.redirectedTo
+    this.challenge = trace.challenge
   }
+}
+
+const ACCESS_WORDS: Readonly<Record<Access, string>> = {
+  none: 'without credentials',
+  anonymous: 'with the token that it gives to anybody',
+  credentials: 'with credentials',
 }
