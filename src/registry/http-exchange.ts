@@ -99,6 +99,7 @@ export class HttpExchange {
   async read(onBytes: (bytes: Uint8Array) => void | Promise<void>): Promise<void> {
     const response = this.#response
     if (response === null) throw new PullpathError('PP_INTERNAL', 'the body of an answer was read before its head')
+    let consumed = Promise.resolve()
     response.on('data', (bytes: Buffer) => {
       if (this.#isOver) return
       this.#received += bytes.length
@@ -106,15 +107,18 @@ export class HttpExchange {
       try {
         const pending = onBytes(bytes)
         if (pending === undefined) release(bytes)
-        else this.#pauseFor(pending, bytes, response)
+        else consumed = this.#pauseFor(pending, bytes, response)
       } catch (error) {
         this.#fail(error)
       }
     })
     response.on('end', () => {
+      // The last bytes may still be with the consumer.
       this.#stopwatch.mark('ended')
-      this.#close()
-      this.#end.resolve()
+      consumed.then(() => {
+        this.#close()
+        this.#end.resolve()
+      })
     })
     await this.#end.promise
   }
@@ -156,7 +160,10 @@ export class HttpExchange {
       this.#within(limit)
     }
     request.on('socket', (socket) => {
-      socket.once('lookup', next('resolved', 'connect'))
+      const resolved = next('resolved', 'connect')
+      socket.once('lookup', (error: Error | null) => {
+        if (error === null) resolved()
+      })
       socket.once('connect', next('connected', isTls ? 'tls' : 'pause'))
       if (isTls) socket.once('secureConnect', next('secured', 'pause'))
       socket.once('data', () => this.#stopwatch.mark('answered'))
@@ -177,8 +184,12 @@ export class HttpExchange {
     })
     request.on('error', (error: NodeJS.ErrnoException) => {
       const { reason, name } = transportFailure(error)
-      const isComplete = this.#response !== null && this.#received === this.length
-      this.#failWith(isComplete && reason === 'not-http' ? 'wrong-length' : reason, { name })
+      const isMore = this.#response?.complete === true && reason === 'not-http'
+      this.#failWith(isMore ? 'wrong-length' : reason, isMore ? { detail: 'more than it said' } : { name })
+    })
+    // Without a word: what Node takes for an upgrade to another protocol, for one.
+    request.on('close', () => {
+      if (this.#response === null) this.#failWith('reset', {})
     })
   }
 
@@ -205,18 +216,18 @@ export class HttpExchange {
     return promise
   }
 
-  #pauseFor(pending: Promise<void>, bytes: Buffer, response: IncomingMessage): void {
+  async #pauseFor(pending: Promise<void>, bytes: Buffer, response: IncomingMessage): Promise<void> {
     response.pause()
     clearTimeout(this.#timer)
-    pending.then(
-      () => {
-        release(bytes)
-        if (this.#isOver) return
-        this.#within('pause')
-        response.resume()
-      },
-      (error: unknown) => this.#fail(error),
-    )
+    try {
+      await pending
+    } catch (error) {
+      this.#fail(error)
+    }
+    release(bytes)
+    if (this.#isOver) return
+    this.#within('pause')
+    response.resume()
   }
 
   #within(limit: PhaseLimit): void {

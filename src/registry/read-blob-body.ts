@@ -10,13 +10,17 @@ export async function readBlobBody(
   digest: string,
   { range, size, onStart, onBytes }: BlobReading,
 ): Promise<{ length: number; digest: string }> {
-  const isPart = exchange.status === PARTIAL_CONTENT
-  const due = (isPart && range !== undefined ? partLength(range, size) : size) ?? null
+  const part = exchange.status === PARTIAL_CONTENT ? (range ?? null) : null
+  const due = (part === null ? size : partLength(part, size)) ?? null
   const wrongLength = (found: string) =>
     exchange.error('wrong-length', { detail: `${found} bytes instead of ${due}`, phase: 'transfer' })
   if (due !== null && exchange.length !== null && exchange.length !== due) {
     exchange.discard()
     throw wrongLength(`${exchange.length}`)
+  }
+  if (part !== null && startOf(exchange) !== part.first) {
+    exchange.discard()
+    throw exchange.error('wrong-length', { detail: 'another part of the blob', phase: 'transfer' })
   }
   onStart?.(exchange.length)
   const found = digester(digest)
@@ -29,11 +33,15 @@ export async function readBlobBody(
   })
   if (due !== null && length !== due) throw wrongLength(`${length}`)
   const own = found.digest()
-  if (!isPart && own !== digest) throw exchange.error('digest-mismatch', { detail: own, phase: 'transfer' })
+  if (part === null && own !== digest) throw exchange.error('digest-mismatch', { detail: own, phase: 'transfer' })
   return { length, digest: own }
 }
 
 /** Of a range of a blob; null: the blob's own length is not known, and may end it earlier. */
 function partLength({ first, last }: { first: number; last: number }, size: number | undefined): number | null {
   return size === undefined ? null : Math.min(last, size - 1) - first + 1
+}
+
+function startOf({ headers }: HttpExchange): number {
+  return Number(/^bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1])
 }

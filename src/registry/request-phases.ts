@@ -47,8 +47,9 @@ export class Stopwatch {
   /** The first time counts. What comes after a mark that is later in order did happen before it. */
   mark(mark: Mark): void {
     if (this.#stoppedAt !== null || this.#marks.has(mark)) return
-    this.#marks.set(mark, performance.now())
-    if (mark === 'ended') this.stop()
+    const now = performance.now()
+    this.#marks.set(mark, now)
+    if (mark === 'ended') this.#stoppedAt = now
   }
 
   /** Nothing is marked any more. */
