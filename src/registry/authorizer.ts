@@ -1,5 +1,6 @@
 import { MAX_TOKEN_BYTES, readWhole } from './bounded-body.ts'
 import type { Challenge } from './challenge.ts'
+import { mayHaveCredentials } from './credential-rule.ts'
 import type { Credentials } from './credentials.ts'
 import type { HttpExchange, RequestBody } from './http-exchange.ts'
 import type { Operation } from './operation.ts'
@@ -24,9 +25,7 @@ const USED_SHARE = 0.9
 
 /**
  * What goes into `Authorization`, for one endpoint: tokens by scope until they expire, or a password.
- *
- * Credentials go to the endpoint's own origin, and of the realms that it may name to one with the same host name over
- * https or with the same origin, and to Docker Hub's own for Docker Hub. To no other, whatever the registry says.
+ * Credentials go to the endpoint's own origin and to the realms of `mayHaveCredentials`.
  */
 export class Authorizer {
   readonly #endpoint: URL
@@ -120,14 +119,6 @@ export class Authorizer {
       throw operation.error('realm-unreachable', origin, { detail: reason, phase, cause: reason, ...name })
     }
   }
-}
-
-const DOCKER_HUB = { endpoint: 'https://registry-1.docker.io', realm: 'https://auth.docker.io' }
-
-function mayHaveCredentials(endpoint: URL, realm: URL): boolean {
-  if (realm.origin === endpoint.origin) return true
-  if (realm.protocol === 'https:' && realm.hostname === endpoint.hostname) return true
-  return endpoint.origin === DOCKER_HUB.endpoint && realm.origin === DOCKER_HUB.realm
 }
 
 /** The distribution specification's token answer; OAuth's has its token under another name. */

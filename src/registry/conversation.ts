@@ -107,6 +107,7 @@ export class Conversation {
     mayFollow: boolean,
   ): Promise<HttpExchange> {
     const seen = new Set<string>()
+    if (purpose === 'registry') operation.redirectedTo = []
     let sent = headers
     for (let next = url; ; ) {
       seen.add(next.href)

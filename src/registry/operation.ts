@@ -15,7 +15,7 @@ const DEFAULT_LIMITS: Limits = {
 export class Operation implements Trace {
   readonly limits: Limits
   readonly exchanges: Exchange[] = []
-  readonly redirectedTo: string[] = []
+  redirectedTo: string[] = []
   challenge: Challenge | null = null
   readonly #title: string
   #ended: 'timeout' | 'aborted' | null = null

@@ -87,7 +87,7 @@ export interface Exchange {
 export interface Trace {
   /** Every request that it took, in order; the last one is the answer's, or the one that failed. */
   exchanges: readonly Exchange[]
-  /** The origins that it was redirected to, in order. */
+  /** The origins that the last request was redirected to, in order, whether or not it was followed. */
   redirectedTo: readonly string[]
   /** What the endpoint asked for first; null: nothing. */
   challenge: Challenge | null

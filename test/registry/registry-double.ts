@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
+import { TLSSocket } from 'node:tls'
 import { commit, type Fault, type FaultOf } from './fault.ts'
 import { type AuthPlan, RegistryAuth } from './registry-auth.ts'
 import { digestOf, StoredImages } from './stored-images.ts'
@@ -12,12 +13,14 @@ export interface Received {
   target: string
   authorization: string | null
   headers: IncomingMessage['headers']
+  /** Whether a client's certificate came with it. */
+  certified: boolean
 }
 
 export interface DoubleOptions {
   auth?: AuthPlan
   /** PEM texts; null: plain HTTP. */
-  tls?: { cert: string; key: string } | null
+  tls?: { cert: string; key: string; requestCert?: boolean; rejectUnauthorized?: boolean } | null
 }
 
 /** The faults of requests that match: `GET /v2/app/manifests/`, the beginning of the method and the path. */
@@ -70,8 +73,9 @@ export class RegistryDouble {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { method = '', url: target = '', headers } = request
-    this.received.push({ method, target, authorization: headers.authorization ?? null, headers })
+    const { method = '', url: target = '', headers, socket } = request
+    const certified = socket instanceof TLSSocket && socket.getPeerX509Certificate() !== undefined
+    this.received.push({ method, target, authorization: headers.authorization ?? null, headers, certified })
     const fault = this.#faultOf(`${method} ${target}`)
     if (fault !== null) return commit(fault, request, response)
     const url = new URL(target, this.origin)
