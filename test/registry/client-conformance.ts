@@ -34,13 +34,13 @@ export function clientConformance(t: Test, open: () => Promise<Subject>): void {
 
   check('what is not there is not found', async (t, { client, repository }) => {
     const asked = [
-      client.headManifest(repository, 'v1'),
-      client.getManifest(repository, 'v1'),
-      client.headBlob(repository, NOWHERE),
-      client.readBlob(repository, NOWHERE),
+      () => client.headManifest(repository, 'v1'),
+      () => client.getManifest(repository, 'v1'),
+      () => client.headBlob(repository, NOWHERE),
+      () => client.readBlob(repository, NOWHERE),
     ]
-    for (const [turn, pending] of asked.entries()) {
-      const error = await pending.catch((it: unknown) => it)
+    for (const [turn, ask] of asked.entries()) {
+      const error = await ask().catch((it: unknown) => it)
       t.ok(error instanceof RegistryError, `${error}`)
       t.match(error, { code: 'PP_REGISTRY_NOT_FOUND', reason: 'not-found', status: 404 })
       // An answer to HEAD has no body to say it in.
