@@ -63,10 +63,10 @@ export class Conversation {
       if (answer !== null) {
         exchange = await this.#send(operation, request, answer)
         if (isGood(exchange)) return exchange
-        throw statusError(exchange, await readErrorBody(exchange), this.#accessWith(answer))
+        throw statusError(exchange, await readErrorBody(exchange), this.#accessWith(answer, exchange))
       }
     }
-    throw statusError(exchange, body, this.#accessWith(authorization))
+    throw statusError(exchange, body, this.#accessWith(authorization, exchange))
   }
 
   /** A request without credentials. Fulfilled with an answer of 2xx or a 401, its body unread. */
@@ -77,8 +77,8 @@ export class Conversation {
     return exchange
   }
 
-  #accessWith(authorization: string | null): Access {
-    if (authorization === null) return 'none'
+  #accessWith(authorization: string | null, { url }: HttpExchange): Access {
+    if (authorization === null || url.origin !== this.#endpoint.origin) return 'none'
     return this.#hasCredentials ? 'credentials' : 'anonymous'
   }
 

@@ -25,7 +25,7 @@ export interface RequestBody {
   size: number
   /** Exactly `size` bytes. */
   open(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>
-  /** So many more bytes are on their way. */
+  /** The system has taken so many more bytes. */
   onSent?: ((bytes: number) => void) | undefined
 }
 
@@ -41,6 +41,7 @@ export class HttpExchange {
   readonly #end = Promise.withResolvers<void>()
   #response: IncomingMessage | null = null
   #timer: NodeJS.Timeout | undefined
+  #stopWriting: () => void = () => {}
   #received = 0
   #isOver = false
 
@@ -177,6 +178,7 @@ export class HttpExchange {
     request.on('response', (response) => {
       this.#stopwatch.mark('answered')
       this.#response = response
+      this.#stopWriting()
       this.#within('pause')
       // Without an error of the connection itself, the answer ended early.
       response.on('error', () => this.#failWith('truncated', { detail: `after ${this.#received} bytes` }))
@@ -199,7 +201,7 @@ export class HttpExchange {
       if (this.#isOver || this.#response !== null) return
       sent += bytes.length
       if (sent > body.size) break
-      if (!this.#request.write(bytes)) await this.#drained()
+      await this.#write(bytes)
       this.#timer?.refresh()
       body.onSent?.(bytes.length)
     }
@@ -208,11 +210,11 @@ export class HttpExchange {
     this.#request.end()
   }
 
-  #drained(): Promise<void> {
+  /** Fulfilled when the system has taken the bytes, or nobody will any more. */
+  #write(bytes: Uint8Array): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#request.once('drain', resolve)
-    this.#request.once('response', () => resolve())
-    this.#request.once('close', resolve)
+    this.#stopWriting = resolve
+    this.#request.write(bytes, () => resolve())
     return promise
   }
 
@@ -252,6 +254,7 @@ export class HttpExchange {
     if (this.#isOver) return
     this.#isOver = true
     clearTimeout(this.#timer)
+    this.#stopWriting()
     this.#operation.whenOver(null)
     this.#stopwatch.stop()
     const { purpose, method, url } = this.#outgoing

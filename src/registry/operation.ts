@@ -36,6 +36,7 @@ export class Operation implements Trace {
     try {
       return await work(operation)
     } finally {
+      operation.#end('aborted') // what is still open after a failure of `work` itself
       clearTimeout(timer)
       call.signal?.removeEventListener('abort', abort)
     }

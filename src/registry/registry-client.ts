@@ -43,6 +43,7 @@ export interface EndpointTls {
   ca: readonly string[]
   /** Shown to the endpoint's own host alone. */
   client: { certificate: string; key: string } | null
+  /** false: no certificate is checked, that of redirect targets and realms neither. */
   verify: boolean
 }
 
@@ -133,9 +134,12 @@ export interface ReadBlob extends Answer {
 export interface BlobSource {
   digest: string
   size: number
-  /** Exactly `size` bytes, from the start. May be asked for again when a token has expired. */
+  /**
+   * Exactly `size` bytes, from the start; asked for again when a token has expired. The next piece is not asked for
+   * before the system has taken the last, so all may use the same memory.
+   */
   open(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>
-  /** So many more bytes are on their way. */
+  /** The system has taken so many more bytes. */
   onSent?: (bytes: number) => void
 }
 

@@ -105,8 +105,11 @@ export class RegistryError extends PullpathError implements Trace {
   /** In which phase; null: the answer was all there, or nothing was sent. */
   readonly phase: Phase | null
   readonly status: number | null
+  /** The system's, OpenSSL's or the registry's own name for it: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `DENIED`. */
   readonly detailName: string | null
+  /** Of a refusal. */
   readonly access: Access | null
+  /** Of `realm-unreachable`. */
   readonly causeReason: RegistryReason | null
   readonly exchanges: readonly Exchange[]
   readonly redirectedTo: readonly string[]

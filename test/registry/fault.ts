@@ -38,7 +38,6 @@ export function commit(fault: Fault, request: IncomingMessage, response: ServerR
       socket.end(fault.after === 'half-body' ? HALF_BODY : '')
       return
     case 'read-nothing':
-      socket.pause()
       return
     case 'status':
       response.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers }).end(fault.body)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
+import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { commit, type Fault, type FaultOf } from './fault.ts'
 import { type AuthPlan, RegistryAuth } from './registry-auth.ts'
@@ -37,6 +38,8 @@ export class RegistryDouble {
   readonly origin: string
   readonly #server: Server
   readonly #uploads = new Map<string, Buffer>()
+  readonly #unread = new Set<IncomingMessage>()
+  readonly #sockets = new Set<Socket>()
   readonly #matched = new Map<string, number>()
 
   static async start({ auth = { kind: 'none' }, tls = null }: DoubleOptions = {}): Promise<RegistryDouble> {
@@ -52,6 +55,10 @@ export class RegistryDouble {
     this.#server = server
     this.origin = origin
     this.auth = new RegistryAuth(auth, origin)
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+    })
     server.on('request', (request, response) => {
       this.#answer(request, response).catch(() => response.destroy())
     })
@@ -66,6 +73,12 @@ export class RegistryDouble {
     await once(this.#server, 'request')
   }
 
+  /** Fulfilled when nobody holds a connection any more. */
+  async idle(): Promise<void> {
+    for (const request of this.#unread) request.resume() // whoever reads nothing hears of no end
+    for (const socket of this.#sockets) await new Promise((resolve) => socket.once('close', resolve))
+  }
+
   async stop(): Promise<void> {
     this.#server.close()
     this.#server.closeAllConnections()
@@ -77,7 +90,10 @@ export class RegistryDouble {
     const certified = socket instanceof TLSSocket && socket.getPeerX509Certificate() !== undefined
     this.received.push({ method, target, authorization: headers.authorization ?? null, headers, certified })
     const fault = this.#faultOf(`${method} ${target}`)
-    if (fault !== null) return commit(fault, request, response)
+    if (fault !== null) {
+      if (fault.kind === 'read-nothing') this.#unread.add(request)
+      return commit(fault, request, response)
+    }
     const url = new URL(target, this.origin)
     if (url.pathname === '/token') {
       const parameters = method === 'POST' ? new URLSearchParams((await bodyOf(request)).toString()) : url.searchParams

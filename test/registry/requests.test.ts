@@ -97,6 +97,12 @@ t.test('an error of whoever reads a blob is theirs', async (t) => {
   ]) {
     t.equal(await client.readBlob('library/app', digest, { onBytes }).catch((it) => it), own)
   }
+  const onStart = () => {
+    throw own
+  }
+  const limits = { pause: 100_000 }
+  t.equal(await client.readBlob('library/app', digest, { onStart, limits }).catch((it) => it), own)
+  await double.idle()
 })
 
 t.test('a source of a blob that gives too little, too much or an error ends the upload', async (t) => {
