@@ -16,6 +16,8 @@ export function originWith(manifest: FetchedManifest | PullpathError): RegistryC
     ping: unexpected,
     headBlob: unexpected,
     readBlob: unexpected,
+    pushBlob: unexpected,
+    pushManifest: unexpected,
   }
 }
 

@@ -99,3 +99,13 @@ t.test('the realm keeps its own query', async (t) => {
     .catch(() => {})
   t.match(takeLines(), [FETCH, '/token?account=x&service=double&scope=repository%3Aapp%3Apull', FETCH])
 })
+
+t.test('a password goes with every request once it was asked for, and twice with none', async (t) => {
+  const double = await RegistryDouble.start({ auth: { kind: 'basic', users: { owner: 'changed' } } })
+  t.teardown(() => double.stop())
+  const client = clientOf(double, { credentials: OWNER })
+  for (const requests of [2, 1]) {
+    await t.rejects(client.headManifest('app', 'v1'), { code: 'PP_REGISTRY_AUTH', access: 'credentials' })
+    t.equal(double.received.splice(0).length, requests)
+  }
+})
