@@ -1,0 +1,59 @@
+import type { ImageReference } from '../containerd/reference.ts'
+import type { ObjectEvidence } from '../drift/classification.ts'
+import { fetchImageManifest } from '../registry/image-manifest.ts'
+import type { Platform } from '../registry/manifest.ts'
+import type { Call, RegistryClient } from '../registry/registry-client.ts'
+
+/** An image that is measured, as its registry has it at this time. */
+export interface Subject {
+  reference: ImageReference
+  /** What the reference names: an index, or the manifest. */
+  digest: string
+  /** The digest of its config, by which CRI knows it. */
+  imageId: string
+  /** Each once; an index before its manifest, then the config and the layers. */
+  objects: readonly SubjectObject[]
+}
+
+export interface SubjectObject {
+  digest: string
+  kind: ObjectEvidence['kind']
+  mediaType: string
+  size: number
+}
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' }
+
+/** The platform of this node, as images name it. */
+export const THIS_PLATFORM: Platform = {
+  os: 'linux',
+  architecture: ARCHITECTURES[process.arch] ?? process.arch,
+  variant: null,
+}
+
+/** Asks what an image is made of. Nothing of this is timed. Rejects with a RegistryError. */
+export async function readSubject(client: RegistryClient, reference: ImageReference, call: Call): Promise<Subject> {
+  const { repository, tag, digest } = reference
+  const name = tag ?? digest ?? ''
+  const { fetched, config, layers } = await fetchImageManifest(client, repository, name, {
+    platform: THIS_PLATFORM,
+    call,
+  })
+  const manifests = fetched.map((it) => ({
+    digest: it.digest,
+    kind: 'manifest' as const,
+    mediaType: it.mediaType,
+    size: it.length,
+  }))
+  const objects = [
+    ...manifests,
+    { digest: config.digest, kind: 'config' as const, mediaType: config.mediaType, size: config.size },
+    ...layers.map(({ digest, mediaType, size }) => ({ digest, kind: 'layer' as const, mediaType, size })),
+  ]
+  return {
+    reference,
+    digest: manifests[0]?.digest ?? '',
+    imageId: config.digest,
+    objects: [...new Map(objects.map((it) => [it.digest, it])).values()],
+  }
+}
