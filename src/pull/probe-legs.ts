@@ -5,6 +5,7 @@ import { PullpathError } from '../errors.ts'
 import type { Answer, Call } from '../registry/registry-client.ts'
 import { RegistryError, type RegistryReason } from '../registry/registry-error.ts'
 import type { ProbeEndpoint } from './probe-endpoints.ts'
+import { messageOf } from './pull-failure.ts'
 import { type PullProgress, PullRecord } from './pull-record.ts'
 import { SpegelEvidence } from './spegel-evidence.ts'
 import type { SpegelSight } from './spegel-sight.ts'
@@ -210,10 +211,6 @@ async function allOrFirstError(works: readonly Promise<void>[], end: () => void)
   )
   await Promise.all(noted)
   if (failures.length > 0) throw failures[0]
-}
-
-function messageOf({ message, advice }: PullpathError): string {
-  return advice === '' ? message : `${message} (${advice})`
 }
 
 /** What of an image this node has; null: not known. */

@@ -47,7 +47,7 @@ export interface CriClient {
   version(): Promise<{ name: string; version: string }>
   status(): Promise<CriStatus>
   /** As the kubelet would, without credentials. `deadline` in milliseconds. Resolves to the id of the image. */
-  pullImage(reference: string, deadline: number): Promise<string>
+  pullImage(reference: string, deadline: number, options?: PullOptions): Promise<string>
   /** null: it is not there. */
   imageStatus(reference: string): Promise<CriImage | null>
   /** Removes every reference to the same image id, and what nothing else needs. One that is not there is no error. */
@@ -55,6 +55,13 @@ export interface CriClient {
   listImages(): Promise<CriImage[]>
   /** One for each file system that images are on. `usedBytes` is what images take. */
   imageFilesystems(): Promise<{ mountpoint: string; usedBytes: number }[]>
+}
+
+export interface PullOptions {
+  /** Of CRI's namespace: what the pull makes belongs to it. Default: to one that containerd makes itself. */
+  lease?: string
+  /** Breaks the pull off. */
+  signal?: AbortSignal
 }
 
 export interface CriStatus {
@@ -85,9 +92,11 @@ export interface NamespaceClient {
   deleteImage(name: string): Promise<boolean>
   /** `key`: the chain id of a layer. null: it is not there. */
   snapshot(snapshotter: string, key: string): Promise<Snapshot | null>
+  /** What is made for a call that names it is kept until it is deleted. `id` must be new. */
+  createLease(id: string, labels: ReadonlyMap<string, string>): Promise<void>
   /** A pull under way holds one. */
   leases(filters: readonly string[]): Promise<Lease[]>
-  /** False: it was not there. */
+  /** Waits until what only it kept is gone, ingests that were broken off among it. False: it was not there. */
   deleteLease(id: string): Promise<boolean>
   /**
    * Lets containerd (2.1 and later) fetch an image and say every request that it sends. Whatever comes of it, nothing of

@@ -10,6 +10,7 @@ import type {
   DaemonServer,
   EventListener,
   NamespaceClient,
+  PullOptions,
   Subscription,
 } from './daemon-client.ts'
 import { protocolError, unreachableError } from './daemon-error.ts'
@@ -137,8 +138,9 @@ class GrpcCriClient implements CriClient {
     }
   }
 
-  async pullImage(reference: string, deadline: number): Promise<string> {
-    const { imageRef } = await this.#rpc.call(methods.CRI_PULL, { image: { image: reference } }, { deadline })
+  async pullImage(reference: string, deadline: number, options: PullOptions = {}): Promise<string> {
+    const request = { image: { image: reference } }
+    const { imageRef } = await this.#rpc.call(methods.CRI_PULL, request, { ...options, deadline })
     return imageRef
   }
 

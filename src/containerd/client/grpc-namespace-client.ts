@@ -55,6 +55,10 @@ export class GrpcNamespaceClient implements NamespaceClient {
     return info === null ? null : { ...info, kind: SNAPSHOT_KINDS[info.kind] ?? 'unknown' }
   }
 
+  async createLease(id: string, labels: ReadonlyMap<string, string>): Promise<void> {
+    await this.#rpc.call(methods.LEASE_CREATE, { id, labels }, this.#options)
+  }
+
   async leases(filters: readonly string[]): Promise<Lease[]> {
     const { leases } = await this.#rpc.call(methods.LEASE_LIST, { filters }, this.#options)
     return [...leases]

@@ -31,7 +31,7 @@ const REMOVAL_PAUSE = 250
 const EXPIRES_AFTER = 60_000
 const EXPIRES = 'containerd.io/gc.expire'
 
-type Remover = Pick<NamespaceClient, 'deleteImage' | 'deleteLease'>
+type Remover = Pick<NamespaceClient, 'createLease' | 'deleteImage' | 'deleteLease'>
 
 /**
  * Lets containerd fetch `task.reference` by `task.hostsDir` into `namespace`, with the dump of its HTTP dialogue sent
@@ -47,7 +47,7 @@ export async function witness(
 ): Promise<Witness> {
   const id = `pullpath-${process.pid}-${process.hrtime.bigint()}`
   const labels = new Map([[EXPIRES, new Date(Date.now() + task.deadline + EXPIRES_AFTER).toISOString()]])
-  await rpc.call(methods.LEASE_CREATE, { id, labels }, { namespace })
+  await remover.createLease(id, labels)
   const log = new WitnessLog(MOST_BYTES)
   const ending = new AbortController()
   const stream = new LogStream(rpc, { id, namespace, deadline: task.deadline + STREAM_EXTRA }, (data) => {

@@ -13,6 +13,7 @@ import type {
   Ingest,
   Lease,
   NamespaceClient,
+  PullOptions,
   Snapshot,
   Subscription,
 } from '../../../src/containerd/client/daemon-client.ts'
@@ -64,6 +65,8 @@ export class MemoryDaemon {
   pullFailure: string | null = null
   /** Nothing keeps layers once they are unpacked. */
   discardsLayers = false
+  /** What happens before a pull comes to its end. */
+  beforePull: (reference: string, options: PullOptions) => Promise<void> = async () => {}
   /** What a witness is told. */
   witness: Witness = { requests: [], manifests: [], error: null, cutShort: null }
   /** The one that was asked for last. */
@@ -126,7 +129,10 @@ export class MemoryDaemon {
       this.emit({ at: now, namespace: CRI_NAMESPACE, topic: '/content/create', digest, size })
     }
     for (const { chainId } of image.layers) {
+      const key = `extract-${now} ${chainId}`
+      this.emit({ at: now, namespace: CRI_NAMESPACE, topic: '/snapshot/prepare', key, parent: '' })
       snapshots.set(chainId, { name: chainId, parent: '', kind: 'committed', createdAt: now })
+      this.emit({ at: now, namespace: CRI_NAMESPACE, topic: '/snapshot/commit', key, name: chainId })
     }
     const repository = reference.replace(/:[^:/]*$/, '')
     for (const name of [reference, `${repository}@${image.manifest.digest}`, image.config.digest]) {
@@ -214,7 +220,10 @@ class MemoryDaemonClient implements DaemonClient {
     this.cri = {
       version: () => ask(() => ({ name: 'containerd', version: daemon.version })),
       status: () => ask(() => statusOf(daemon)),
-      pullImage: (reference) => ask(() => daemon.pull(reference)),
+      pullImage: async (reference, _deadline, options = {}) => {
+        await ask(() => daemon.beforePull(reference, options))
+        return ask(() => daemon.pull(reference))
+      },
       imageStatus: (reference) =>
         ask(() => daemon.criImages().find((it) => it.id === reference || it.tags.includes(reference)) ?? null),
       removeImage: (reference) => ask(() => daemon.remove(reference)),
@@ -311,6 +320,12 @@ class MemoryNamespaceClient implements NamespaceClient {
 
   leases(filters: readonly string[]): Promise<Lease[]> {
     return this.#listed(filters, () => this.#store().leases.values())
+  }
+
+  createLease(id: string, labels: ReadonlyMap<string, string>): Promise<void> {
+    return this.#ask(() => {
+      this.#store().leases.set(id, { id, createdAt: Date.now(), labels })
+    })
   }
 
   deleteLease(id: string): Promise<boolean> {

@@ -99,9 +99,8 @@ export const ANSWERS: Record<string, Answer> = {
       labels: Object.fromEntries(it.labels),
     })),
   }),
-  'containerd.services.leases.v1.Leases/Create': async ({ id, labels }, { daemon, namespace }) => {
-    const lease = { id: String(id), createdAt: Date.now(), labels: new Map(Object.entries(labels as object)) }
-    daemon.store(namespace).leases.set(lease.id, lease)
+  'containerd.services.leases.v1.Leases/Create': async ({ id, labels }, { store }) => {
+    await store.createLease(String(id), new Map(Object.entries(labels as object)))
     return { lease: { id, labels } }
   },
   'containerd.services.leases.v1.Leases/Delete': async ({ id }, { store }) => {

@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ContentInfo, DaemonClient, NamespaceClient } from '../containerd/client/daemon-client.ts'
+import { classifyPull, type MirrorFacts, type PullEvidence } from '../drift/classification.ts'
+import type { Pull } from '../drift/pull.ts'
+import { PullpathError } from '../errors.ts'
+import { NodeImages } from './node-images.ts'
+import { daemonPullFailure, type NotMeasured, notMeasured } from './pull-failure.ts'
+import { phasesOf, UNCOMPRESSED } from './pull-marks.ts'
+import { type PullProgress, PullRecord } from './pull-record.ts'
+import { PullWatch } from './pull-watch.ts'
+import { SpegelEvidence } from './spegel-evidence.ts'
+import type { SpegelSight } from './spegel-sight.ts'
+import type { Subject } from './subject.ts'
+
+export const CRI_NAMESPACE = 'k8s.io'
+
+export interface ContainerdPullOptions {
+  id?: string
+  /**
+   * `canary`: the image is the canary, is removed before and stays afterwards, so that other nodes can have it from
+   * here. `absent`: it must not be here, and is removed again.
+   */
+  image: 'canary' | 'absent'
+  mirrors: MirrorFacts
+  sight: SpegelSight | null
+  /** Whether too little space is left where images are. */
+  hasDiskPressure: () => Promise<boolean>
+  /** How long the pull may take, and how long other pulls are waited for. Milliseconds. */
+  deadline: number
+  patience: number
+  signal?: AbortSignal
+  onProgress?: (progress: PullProgress) => void
+}
+
+/** An ingest that was written to so shortly before is one of a pull that is under way; leases outlive theirs. */
+const ACTIVE_WITHIN = 10_000
+const LOOK_AGAIN = 1_000
+/** Beyond the deadline: by then it is certain that nobody deletes the lease any more. */
+const LEASE_EXTRA = 600_000
+/** containerd collects what an expired lease keeps (core/leases: `containerd.io/gc.expire`). */
+const EXPIRES = 'containerd.io/gc.expire'
+/** How long a daemon that is just being started again is waited for, in order to leave nothing in it. */
+const REMOVAL = { within: 30_000, pause: 500 }
+
+/**
+ * Has containerd pull an image as the kubelet would, and takes down what it does. Whatever comes of it, no ingest, no
+ * lease and no content of a pull that failed is left: all of it belongs to a lease of this one pull. Never rejects but
+ * for a fault of Pullpath itself.
+ */
+export async function pullByContainerd(
+  client: DaemonClient,
+  subject: Subject,
+  options: ContainerdPullOptions,
+): Promise<Pull> {
+  const store = client.inNamespace(CRI_NAMESPACE)
+  const images = new NodeImages(client.cri, store, subject)
+  const record = () => new PullRecord(subject.reference, 'containerd', Date.now(), options.id)
+  try {
+    const refusal = await prepare(store, images, options)
+    if (refusal !== null) return unmeasured(record(), notMeasured(refusal, subject.reference.image))
+  } catch (error) {
+    if (!(error instanceof PullpathError)) throw error
+    return unmeasured(record(), daemonPullFailure(error, options.signal?.aborted === true))
+  }
+  const pull = await new ContainerdPull(client, subject, options).run(record)
+  if (options.image === 'absent') await images.removeWhatWasPulled()
+  return pull
+}
+
+function unmeasured(record: PullRecord, failure: Pull['failure']): Pull {
+  return record.finish({ source: 'unknown', evidence: [] }, failure, { duration: 0 })
+}
+
+/** null: it may begin. */
+async function prepare(
+  store: NamespaceClient,
+  images: NodeImages,
+  { image, hasDiskPressure, patience, signal }: ContainerdPullOptions,
+): Promise<NotMeasured | null> {
+  if (await hasDiskPressure()) return 'disk-pressure'
+  const end = performance.now() + patience
+  while (await isAnyPullActive(store)) {
+    if (performance.now() + LOOK_AGAIN > end || signal?.aborted === true) return 'busy'
+    await delay(LOOK_AGAIN)
+  }
+  const there = await images.there()
+  if (there === 'nothing') return null
+  if (image === 'absent') return 'image-present'
+  if (there === 'shared') return 'image-shared'
+  await images.remove()
+  return null
+}
+
+async function isAnyPullActive(store: NamespaceClient): Promise<boolean> {
+  const now = Date.now()
+  return (await store.ingests([])).some(({ updatedAt }) => updatedAt !== null && now - updatedAt < ACTIVE_WITHIN)
+}
+
+class ContainerdPull {
+  readonly #client: DaemonClient
+  readonly #store: NamespaceClient
+  readonly #subject: Subject
+  readonly #options: ContainerdPullOptions
+  readonly #watch: PullWatch
+  readonly #spegel: SpegelEvidence
+
+  constructor(client: DaemonClient, subject: Subject, options: ContainerdPullOptions) {
+    const store = client.inNamespace(CRI_NAMESPACE)
+    this.#client = client
+    this.#store = store
+    this.#subject = subject
+    this.#options = options
+    this.#watch = new PullWatch(client, { store, subject, onProgress: options.onProgress ?? (() => {}) })
+    this.#spegel = new SpegelEvidence(options.sight, subject)
+  }
+
+  async run(begin: () => PullRecord): Promise<Pull> {
+    const lease = `pullpath-${randomUUID()}`
+    let failure: Pull['failure'] = null
+    let [called, duration, record] = [Date.now(), 0, begin()]
+    let contents: readonly (ContentInfo | null)[] = []
+    let held: readonly boolean[] | null = null
+    try {
+      held = (await this.#contents()).map((it) => it !== null)
+      await this.#spegel.before()
+      const expires = new Date(Date.now() + this.#options.deadline + LEASE_EXTRA).toISOString()
+      await this.#store.createLease(lease, new Map([[EXPIRES, expires]]))
+      await this.#watch.start()
+      record = begin()
+      called = Date.now()
+      failure = await this.#pull(lease)
+      duration = record.elapsed
+      contents = await this.#contents()
+    } catch (error) {
+      if (!(error instanceof PullpathError)) throw error
+      failure ??= daemonPullFailure(error, false)
+    } finally {
+      this.#watch.stop()
+      await this.#removeLease(lease)
+    }
+    await this.#spegel.after()
+    return this.#finish(record, failure, { called, duration, contents, held })
+  }
+
+  async #pull(lease: string): Promise<Pull['failure']> {
+    const { deadline, signal } = this.#options
+    try {
+      const options = { lease, ...(signal === undefined ? {} : { signal }) }
+      await this.#client.cri.pullImage(this.#subject.reference.image, deadline, options)
+      return null
+    } catch (error) {
+      if (!(error instanceof PullpathError)) throw error
+      return daemonPullFailure(error, signal?.aborted === true)
+    }
+  }
+
+  #finish(
+    record: PullRecord,
+    failure: Pull['failure'],
+    {
+      called,
+      duration,
+      contents,
+      held,
+    }: { called: number; duration: number; contents: readonly (ContentInfo | null)[]; held: readonly boolean[] | null },
+  ): Pull {
+    const { objects } = this.#subject
+    const stored = new Map<string, number>()
+    const diffIds = new Map<string, string>()
+    for (const it of contents) {
+      if (it === null) continue
+      const diffId = it.labels.get(UNCOMPRESSED)
+      if (diffId !== undefined) diffIds.set(it.digest, diffId)
+      if (held?.[objects.findIndex(({ digest }) => digest === it.digest)] === false && it.createdAt !== null) {
+        stored.set(it.digest, it.createdAt)
+      }
+    }
+    const { begun, prepared, committed, alone } = this.#watch
+    const marks = { called, begun, stored, prepared, committed }
+    for (const phase of phasesOf(this.#subject, marks, diffIds)) record.addPhase(phase)
+    const evidence: PullEvidence = {
+      objects: objects.map(({ digest, kind, size }, index) => {
+        const heldHere = held?.[index] ?? null
+        const fetched = stored.has(digest) ? true : heldHere === true ? false : null
+        const bytes = fetched === true ? size : 0
+        record.addBytes(bytes)
+        const heldByPeers = this.#spegel.heldByPeers(digest)
+        return { digest, kind, bytes, fetched, answeredBy: null, markedOwn: null, heldHere, heldByPeers }
+      }),
+      requests: 'unseen',
+      asked: 'mirrors',
+      mirrors: this.#options.mirrors,
+      counters: this.#spegel.counters,
+      peers: this.#spegel.peers,
+      alone,
+      duration,
+    }
+    const classification = classifyPull(evidence)
+    return record.finish(failure === null ? classification : { ...classification, source: 'unknown' }, failure, {
+      duration,
+    })
+  }
+
+  #contents(): Promise<(ContentInfo | null)[]> {
+    return Promise.all(this.#subject.objects.map(({ digest }) => this.#store.content(digest)))
+  }
+
+  /** With the lease goes what only it kept: ingests that were broken off, and content that no image refers to. */
+  async #removeLease(lease: string): Promise<void> {
+    const end = performance.now() + REMOVAL.within
+    for (;;) {
+      try {
+        await this.#store.deleteLease(lease)
+        return
+      } catch (error) {
+        // It may just be starting again. What cannot be removed now expires by itself.
+        if (!(error instanceof PullpathError)) throw error
+        if (performance.now() > end || this.#options.signal?.aborted === true) return
+        await delay(REMOVAL.pause)
+      }
+    }
+  }
+}

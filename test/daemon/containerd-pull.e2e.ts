@@ -1,0 +1,221 @@
+/**
+ * Pulls that real daemons make to be measured: what is told of them, against what the registry was asked, and that
+ * nothing of them is left. The origin at 192.168.1.106 is a recording registry in a network namespace of its own.
+ *
+ *   npx tap test/daemon/containerd-pull.e2e.ts
+ *
+ * Needs root and what `.ci/tools` unpacks.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client.ts'
+import { parseImageReference } from '../../src/containerd/reference.ts'
+import type { Pull } from '../../src/drift/pull.ts'
+import { type ContainerdPullOptions, pullByContainerd } from '../../src/pull/containerd-pull.ts'
+import type { Subject } from '../../src/pull/subject.ts'
+import { type Daemon, startDaemon } from './daemon.ts'
+import type { PullProfile } from './daemon-configuration.ts'
+import { makeImage, type TestImage } from './image.ts'
+import { startNetwork } from './network.ts'
+import type { ListenerPlan } from './plan.ts'
+import { HARBOR } from './site.ts'
+import { type Containerd, missingTools, unpackedContainerd } from './tools.ts'
+
+const REPOSITORY = 'library/pullpath-canary'
+const LAYER_BYTES = 2_000_000
+const PROFILES = [
+  [2, 'talos'],
+  [2, 'default'],
+  [1, 'talos'],
+] as const
+/** Without mirrors, and with nobody to ask: what comes is the origin's, and what peers have is not known. */
+const OPTIONS: ContainerdPullOptions = {
+  image: 'canary',
+  mirrors: { targets: 0, resolve: false, others: false, marksOwn: null },
+  sight: null,
+  hasDiskPressure: async () => false,
+  deadline: 20_000,
+  patience: 0,
+}
+
+const missing = missingTools()
+if (missing === null) testAll()
+else if (process.env.CI === 'true') t.fail(`the tests of real daemons cannot run: ${missing}`)
+else t.plan(0, `the tests of real daemons did not run: ${missing}`)
+
+function testAll(): void {
+  t.setTimeout(0)
+  for (const [major, profile] of PROFILES) {
+    const containerd = unpackedContainerd(major)
+    t.test(`containerd ${containerd.version.text}, ${profile} configuration`, (t) => testOne(t, containerd, profile))
+  }
+}
+
+async function testOne(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
+  t.setTimeout(0)
+  const directory = mkdtempSync(join(tmpdir(), 'pullpath-pull-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  const network = await startNetwork(join(directory, 'network'))
+  t.teardown(() => network.stop())
+  const start = () => startDaemon(join(directory, 'node'), { containerd, network, profile })
+  let daemon: Daemon = await start()
+  t.teardown(() => daemon.stop())
+  const hosts = join(daemon.roots, 'hosts', HARBOR)
+  mkdirSync(hosts, { recursive: true })
+  writeFileSync(join(hosts, 'hosts.toml'), `server = 'http://${HARBOR}'\n[host.'http://${HARBOR}']\n`)
+  const client = openDaemonClient(daemon.socket)
+  t.teardown(() => client.close())
+  const store = client.inNamespace('k8s.io')
+  let images = 0
+  const serve = async (harbor: ListenerPlan = {}, repository = REPOSITORY) => {
+    images += 1
+    const made = makeImage(repository, { layers: 2, index: false, layerBytes: LAYER_BYTES + images })
+    await network.begin({
+      plan: { otherwise: {}, listeners: { [`${HARBOR}:80`]: harbor }, keepAlive: false },
+      image: made,
+    })
+    return subjectOf(made, `tag-${images}`)
+  }
+  const left = async () => ({
+    images: (await store.images([])).map((it) => it.name),
+    ingests: (await store.ingests([])).map((it) => it.ref),
+    leases: (await store.leases([])).map((it) => it.id),
+    contents: (await store.contents([])).length,
+  })
+  const nothing = { images: [], ingests: [], leases: [], contents: 0 }
+  const requests = async () =>
+    (await network.end()).map((it) => (it.kind === 'request' ? `${it.method} ${it.target.split('/').at(-1)}` : it.kind))
+
+  await t.test('a pull is told as the registry was asked for it', async (t) => {
+    const subject = await serve()
+    const progress = new Set<string>()
+    const begun = performance.now()
+    const pull = await pullByContainerd(client, subject, {
+      ...OPTIONS,
+      image: 'absent',
+      onProgress: (it) => progress.add(it.digest),
+    })
+    const wall = (performance.now() - begun) / 1000
+    t.match(pull, { failure: null, method: 'containerd', via: 'containerd', source: 'unknown' })
+    const digests = subject.objects.map((it) => it.digest)
+    const asked = await requests()
+    t.same(
+      asked.toSorted(),
+      [`HEAD ${subject.reference.tag}`, ...digests.map((it) => `GET ${it}`)].toSorted(),
+      'the registry was asked for each once, and by nobody else',
+    )
+    t.equal(
+      pull.bytes,
+      subject.objects.reduce((sum, it) => sum + it.size, 0),
+    )
+    const names = (name: string) => pull.phases.filter((it) => it.name === name)
+    t.equal(names('resolve').length, 1)
+    for (const { digest, kind, size } of subject.objects.filter((it) => it.kind !== 'manifest')) {
+      t.match(
+        names(kind).find((it) => it.digest === digest),
+        { bytes: size },
+        `${kind} has its phase`,
+      )
+    }
+    t.equal(names('unpack').length, 2, 'each layer was unpacked')
+    for (const { name, start, duration } of pull.phases) {
+      t.ok(duration >= 0 && start + duration <= pull.duration + 0.005, `${name} lies within the pull`)
+    }
+    t.ok(pull.duration > 0 && pull.duration < wall)
+    t.comment(lineOf(pull), `seen under way: ${progress.size} of ${digests.length}`)
+    t.same(await left(), nothing)
+  })
+
+  await t.test('the canary stays for other nodes, and is removed before it is pulled again', async (t) => {
+    const subject = await serve()
+    t.match(await pullByContainerd(client, subject, OPTIONS), { failure: null })
+    t.same((await left()).leases, [])
+    t.equal((await left()).images.length, 3)
+    t.match(await pullByContainerd(client, subject, OPTIONS), { failure: null, bytes: sizeOf(subject) })
+    t.equal((await requests()).filter((it) => it.startsWith('GET')).length, 8, 'all of it was fetched again')
+    await t.test('and an image that is there is not measured where it must be absent', async (t) => {
+      const pull = await pullByContainerd(client, subject, { ...OPTIONS, image: 'absent' })
+      t.match(pull, { failure: { reason: 'image-present' }, duration: 0 })
+      t.equal((await left()).images.length, 3, 'nor removed')
+    })
+    await client.cri.removeImage(subject.reference.image)
+  })
+
+  await t.test('what another image shares with the canary is left alone', async (t) => {
+    const subject = await serve()
+    const other = `${HARBOR}/library/other:v1`
+    await client.cri.pullImage(other, 20_000)
+    await client.cri.pullImage(subject.reference.image, 20_000)
+    const before = await left()
+    t.match(await pullByContainerd(client, subject, OPTIONS), { failure: { reason: 'image-shared' } })
+    t.same(await left(), before)
+    await client.cri.removeImage(other)
+  })
+
+  for (const [name, harbor, reason, more] of [
+    ['a layer that breaks off', { blobs: [{ kind: 'half' }] }, 'timeout', { deadline: 1_000 }],
+    ['an error for a blob', { blobs: [{ kind: 'status', status: 500 }] }, 'status', {}],
+    ['a registry that says nothing', { head: [{ kind: 'silent' }] }, 'timeout', { deadline: 700 }],
+    ['an image that is not there', { head: [{ kind: 'status', status: 404 }] }, 'not-found', {}],
+    ['a refusal', { head: [{ kind: 'refused', challenge: null }] }, 'unauthorized', {}],
+    ['a reset', { head: [{ kind: 'reset' }] }, 'reset', {}],
+  ] as const) {
+    await t.test(`${name} is told, and nothing of the pull is left`, async (t) => {
+      const subject = await serve(harbor)
+      const pull = await pullByContainerd(client, subject, { ...OPTIONS, ...more })
+      t.match(pull, { failure: { reason }, source: 'unknown' })
+      t.comment(pull.failure?.message)
+      t.same(await left(), nothing)
+      t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
+      t.same(await left(), nothing, 'the next one works')
+    })
+  }
+
+  await t.test('one that is given up leaves nothing, and meanwhile no other begins', async (t) => {
+    const subject = await serve({ blobs: [{ kind: 'half' }] })
+    const ending = new AbortController()
+    const underWay = pullByContainerd(client, subject, { ...OPTIONS, signal: ending.signal })
+    while ((await store.ingests([])).length === 0);
+    t.match(await pullByContainerd(client, subject, OPTIONS), { failure: { reason: 'busy' } })
+    ending.abort()
+    t.match(await underWay, { failure: { reason: 'aborted' } })
+    t.same(await left(), nothing)
+  })
+
+  await t.test('a daemon that is started again in the middle is told, and left with nothing', async (t) => {
+    const subject = await serve({ blobs: [{ kind: 'half' }] })
+    const underWay = pullByContainerd(client, subject, OPTIONS)
+    while ((await store.ingests([])).length === 0);
+    process.kill(daemon.pid, 'SIGKILL')
+    await daemon.ended
+    daemon = await start()
+    t.match(await underWay, { failure: { reason: 'daemon-away' } })
+    t.same(await left(), nothing)
+    t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
+    t.same(await left(), nothing)
+  })
+}
+
+function subjectOf({ repository, manifests, config, layers, contents }: TestImage, tag: string): Subject {
+  const object = (kind: 'manifest' | 'config' | 'layer') => (digest: string) => {
+    const { mediaType = '', base64 = '' } = contents[digest] ?? {}
+    return { digest, kind, mediaType, size: Buffer.from(base64, 'base64').length }
+  }
+  return {
+    reference: parseImageReference(`${HARBOR}/${repository}:${tag}`),
+    digest: manifests[0] ?? '',
+    imageId: config,
+    objects: [...manifests.map(object('manifest')), object('config')(config), ...layers.map(object('layer'))],
+  }
+}
+
+function sizeOf({ objects }: Subject): number {
+  return objects.reduce((sum, it) => sum + it.size, 0)
+}
+
+function lineOf({ duration, phases }: Pull): string {
+  const text = phases.map((it) => `${it.name} ${(it.start * 1000).toFixed(1)}+${(it.duration * 1000).toFixed(1)}`)
+  return `${(duration * 1000).toFixed(1)} ms: ${text.join(', ')}`
+}
