@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   drift: ['containerd', 'hosts', 'intent', 'format'],
   render: ['drift', 'containerd', 'hosts', 'intent'],
   files: ['hosts'],
-  pull: ['registry', 'watch', 'config', 'drift', 'containerd', 'containerd/client', 'format'],
+  pull: ['registry', 'watch', 'config', 'drift', 'containerd', 'containerd/client', 'intent', 'format'],
   registry: ['drift', 'containerd', 'hosts', 'intent', 'format'],
   config: ['containerd', 'files', 'format'],
   watch: ['config', 'drift', 'containerd', 'containerd/client', 'hosts', 'intent', 'files', 'format'],

@@ -4,6 +4,7 @@ import { type ErrorCode, PullpathError } from '../errors.ts'
 import { type Manifest, parseManifest } from '../registry/manifest.ts'
 import type { RegistryClient } from '../registry/registry-client.ts'
 import type { ProofTarget } from './proof-target.ts'
+import { underLease } from './pull-lease.ts'
 
 /** Whom a proof asks. */
 export interface ProofParties {
@@ -82,11 +83,17 @@ interface Pulled {
 /** Errors that say something about the pull; the others are about the daemon. */
 const OF_THE_PULL: readonly ErrorCode[] = ['PP_DAEMON_REFUSED', 'PP_DAEMON_UNFINISHED']
 
-async function pullOnce(image: string, { cri }: ProofParties, deadline: number): Promise<Pulled> {
-  const start = performance.now()
-  const seconds = () => (performance.now() - start) / 1000
+async function pullOnce(image: string, { cri, store }: ProofParties, deadline: number): Promise<Pulled> {
+  let start = performance.now()
+  let end: number | null = null
+  const seconds = () => ((end ?? performance.now()) - start) / 1000
   try {
-    await cri.pullImage(image, deadline)
+    await underLease(store, deadline, async (lease) => {
+      start = performance.now()
+      await cri.pullImage(image, deadline, { lease }).finally(() => {
+        end = performance.now()
+      })
+    })
     return { outcome: 'pulled', words: '', unfinished: false, duration: seconds() }
   } catch (error) {
     if (!(error instanceof PullpathError)) throw error

@@ -6,7 +6,8 @@
  *
  * Needs root and what `.ci/tools` unpacks.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -158,6 +159,7 @@ function testAll(): void {
   }
   t.test('a configuration that is not in force yet', testStale)
   t.test('an agent whose mount shows another tree than the daemon has', testOtherView)
+  t.test('a mirror that is dead costs nothing, one that swallows packets is told', testBlackHole)
   t.test('the truth about a daemon that is stopped, killed, started again and without its socket', testFaults)
 }
 
@@ -279,6 +281,72 @@ async function testStale(t: Test): Promise<void> {
   await it.startDaemon()
   await agent.said('finding cleared', { finding })
   t.equal(agent.report().containerd.configPath, it.hosts)
+}
+
+async function testBlackHole(t: Test): Promise<void> {
+  t.setTimeout(0)
+  const it = await site(t)
+  const before = (mirror: string) =>
+    directoryNode([
+      [
+        HARBOR,
+        directoryNode([
+          [
+            'hosts.toml',
+            fileNode(
+              `[host]\n  [host.'${mirror}']\n  [host.'http://${HARBOR}']\n    capabilities = ['pull', 'resolve']\n`,
+            ),
+          ],
+        ]),
+      ],
+    ])
+  await it.answer()
+  replaceTree(it, before('http://127.0.0.9:7001'))
+  const daemon = await it.startDaemon()
+  const agent = await startAgentProcess(it.network, it.configFile())
+  t.teardown(() => agent.stop())
+  await agent.said('containerd was asked', { outcome: 'resolved' })
+  t.equal(agent.report().proofs[0]?.unfinished, false, 'nobody listens at the first: on to the next')
+
+  await startBlackHole(t, it.network, 7000)
+  await it.answer()
+  replaceTree(it, before('http://127.0.0.9:7000'))
+  await agent.said('containerd was asked', { outcome: 'failed' })
+  const { proofs, findings } = agent.report()
+  t.match(proofs, [{ unfinished: true, origin: { words: '' } }])
+  const finding = findings.find((found) => found.reason === 'resolve-failed')
+  t.match(finding?.summary, /an endpoint swallows what is sent to it, which costs 30 s for every request/)
+  const client = openDaemonClient(daemon.socket)
+  t.teardown(() => client.close())
+  const store = client.inNamespace('k8s.io')
+  t.same(await store.ingests([]), [], 'nothing that was broken off is left')
+  t.same(await store.leases([]), [], 'nor a lease of it')
+}
+
+/** A port of 127.0.0.9 whose queue is full: the kernel drops what comes to it, as a firewall would. */
+async function startBlackHole(t: Test, network: Network, port: number): Promise<void> {
+  const inside = (program: string) =>
+    spawn(
+      'nsenter',
+      [`--target=${network.pid}`, '--net', 'setpriv', '--pdeathsig=KILL', process.execPath, '-e', program],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { PATH: process.env.PATH, NODE_OPTIONS: '' },
+      },
+    )
+  const address = `{ host: '127.0.0.9', port: ${port}, backlog: 1 }`
+  const listening = inside(`require('net').createServer().listen(${address}, () => console.log('listening'))`)
+  t.teardown(() => listening.kill('SIGKILL'))
+  await once(listening.stdout, 'data')
+  listening.kill('SIGSTOP')
+  // As many as the queue takes, and then some that are not answered.
+  const filling = inside(`
+    let held = 0
+    for (let count = 0; count < 8; count++) {
+      require('net').connect(${address}, () => ++held === 2 && console.log('full')).on('error', () => {})
+    }`)
+  t.teardown(() => filling.kill('SIGKILL'))
+  await once(filling.stdout, 'data')
 }
 
 async function testOtherView(t: Test): Promise<void> {

@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { NamespaceClient } from '../containerd/client/daemon-client.ts'
+import { PullpathError } from '../errors.ts'
+
+/** containerd collects what an expired lease keeps (core/leases: `containerd.io/gc.expire`). */
+const EXPIRES = 'containerd.io/gc.expire'
+/** Beyond the deadline: by then it is certain that nobody deletes the lease any more. Milliseconds. */
+const EXTRA = 600_000
+/** How long a daemon that is just being started again is waited for, in order to leave nothing in it. */
+const REMOVAL = { within: 30_000, pause: 500 }
+
+/**
+ * Makes a pull under a lease of its own: whatever comes of it, no ingest that was broken off and no lease is left, and
+ * content only if an image refers to it. containerd's own lease of a pull that was cancelled lasts a day.
+ * `deadline`: the pull's, in milliseconds. Rejects where the lease cannot be made, and as the pull does.
+ */
+export async function underLease<T>(
+  store: NamespaceClient,
+  deadline: number,
+  pull: (lease: string) => Promise<T>,
+): Promise<T> {
+  const lease = `pullpath-${randomUUID()}`
+  await store.createLease(lease, new Map([[EXPIRES, new Date(Date.now() + deadline + EXTRA).toISOString()]]))
+  try {
+    return await pull(lease)
+  } finally {
+    await remove(store, lease)
+  }
+}
+
+async function remove(store: NamespaceClient, lease: string): Promise<void> {
+  const end = performance.now() + REMOVAL.within
+  for (;;) {
+    try {
+      await store.deleteLease(lease)
+      return
+    } catch (error) {
+      // It may just be starting again. What cannot be removed now expires by itself.
+      if (!(error instanceof PullpathError)) throw error
+      if (performance.now() > end) return
+      await delay(REMOVAL.pause)
+    }
+  }
+}
