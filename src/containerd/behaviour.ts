@@ -5,6 +5,8 @@ import { isAtLeast, type Version } from '../version.ts'
 export interface Behaviour {
   /** go-toml v1 sorts hosts by line and sees every table form; v2 sees `[host.X]` headers only. */
   dialect: 'go-toml-1' | 'go-toml-2'
+  /** An empty table header in the place of a value, as in `[server]`, is refused by go-toml v2, not passed over. */
+  refusesTableForValue: boolean
   /** A hosts.toml without any `host` table is thrown away. */
   refusesFileWithoutHosts: boolean
   /** Whether `referrers` is a capability; where it is not, the word makes the whole file invalid. */
@@ -72,6 +74,8 @@ function deriveBehaviour(version: Version): Behaviour {
   return {
     // 1.x: getSortedHosts sorts a toml.Tree by position; 2.0: it walks the expressions of go-toml/v2's unstable parser.
     dialect: v2 ? 'go-toml-2' : 'go-toml-1',
+    // go-toml 2.4.0, which 2.4.0 brings along. A distribution links its own into any release: Debian's newest does.
+    refusesTableForValue: from('2.4.0') || (v2 && isOfDistribution(version)),
     // 1.7.32: hosts.go, getSortedHosts returns no error for a missing tree.
     refusesFileWithoutHosts: !from('1.7.32'),
     // 2.2.0: hosts.go, parseHostConfig.
@@ -114,4 +118,9 @@ function deriveBehaviour(version: Version): Behaviour {
     // 2.1.0: hosts.go, docker.WithAuthHeader.
     headerSeparatesAuthorizer: from('2.1.0'),
   }
+}
+
+/** Without the stamp of a release: containerd's version.go has `+unknown` until a build sets it, Debian's never does. */
+function isOfDistribution({ text }: Version): boolean {
+  return text.endsWith('+unknown')
 }

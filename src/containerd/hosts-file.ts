@@ -56,8 +56,9 @@ export function readHostsFile(node: FileNode & { text: string }, directory: stri
     results = new Map()
     memo.set(node, results)
   }
-  const { dialect, refusesFileWithoutHosts, knowsReferrers, dialTimeout } = behaviour
-  const key = [directory, dialect, refusesFileWithoutHosts, knowsReferrers, dialTimeout !== 'unknown'].join('\n')
+  const { dialect, refusesTableForValue, refusesFileWithoutHosts, knowsReferrers, dialTimeout } = behaviour
+  const rules = [dialect, refusesTableForValue, refusesFileWithoutHosts, knowsReferrers, dialTimeout !== 'unknown']
+  const key = [directory, ...rules].join('\n')
   const known = results.get(key)
   if (known !== undefined) return known
   const last = lastRead.get(key)
@@ -187,10 +188,12 @@ class TableReader {
       .at(-1)
   }
 
-  /** go-toml v2 passes over a header without content, even where its name is no table's: `[server]`. */
+  /** go-toml v2 before 2.4 passes over a header without content, even where its name is no table's: `[server]`. */
   #content(value: TomlValue | undefined): TomlValue | undefined {
+    const { dialect, refusesTableForValue } = this.#behaviour
     const isPassedOver =
-      this.#behaviour.dialect === 'go-toml-2' &&
+      dialect === 'go-toml-2' &&
+      !refusesTableForValue &&
       value?.kind === 'table' &&
       value.form === 'header' &&
       value.entries.size === 0

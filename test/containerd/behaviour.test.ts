@@ -40,6 +40,7 @@ const CHANGES: Readonly<Record<string, Partial<Behaviour>>> = {
   '2.3.0': { configVersion: 4, checksReplacementGet: true },
   '2.3.2': { attempts: 5, retriesTransportErrors: true },
   '2.3.3': { asksForbiddenAgain: true },
+  '2.4.0': { refusesTableForValue: true },
 }
 
 t.test('each release changes what is known to change with it, and nothing else', async (t) => {
@@ -55,6 +56,7 @@ t.test('each release changes what is known to change with it, and nothing else',
 t.test('the rules of the oldest release that is supported', async (t) => {
   t.same(behaviourOf(version('1.7.0')), {
     dialect: 'go-toml-1',
+    refusesTableForValue: false,
     refusesFileWithoutHosts: true,
     knowsReferrers: false,
     dialTimeout: 'unknown',
@@ -82,12 +84,17 @@ t.test('a pre-release has the rules of its release, a package those of its sourc
   for (const [text, release] of [
     ['2.0.0-rc.4', '2.0.0'],
     ['2.2.0-beta.1', '2.2.0'],
-    ['v2.1.9+unknown', '2.1.9'],
     ['1.7.24~ds1', '1.7.24'],
     ['1.7.24-0ubuntu1', '1.7.24'],
   ] as const) {
     t.same(behaviourOf(version(text)), behaviourOf(version(release)), text)
   }
+})
+
+t.test('a build without the stamp of a release has the TOML library of its distribution', async (t) => {
+  const stamped = behaviourOf(version('v2.1.9'))
+  t.same(behaviourOf(version('2.1.9+unknown')), { ...stamped, refusesTableForValue: true })
+  t.same(behaviourOf(version('1.7.34+unknown')), behaviourOf(version('1.7.34')), '1.x has one alone')
 })
 
 t.test('what is past its end of life is refused by name', async (t) => {

@@ -185,7 +185,7 @@ t.test('empty, absent, comment-only', async (t) => {
 })
 
 t.test('a table header in the place of a value', async (t) => {
-  // go-toml v2 skips a header without content, whatever it names; v1 takes it for a table.
+  // go-toml v2 before 2.4 skips a header without content, whatever it names; 2.4 and v1 take it for a table.
   for (const [file, version, used] of [
     ['[server]\n', '2.2.7', true],
     ['[host]\n[server]\n', '1.7.32', false],
@@ -197,6 +197,12 @@ t.test('a table header in the place of a value', async (t) => {
     ["[host.'http://a'.capabilities]\n", '2.2.7', false],
     ["[host.'http://a'.dial_timeout]\n", '2.2.7', true],
     ["[host.'http://a'.dial_timeout]\nx = 1\n", '2.2.7', false],
+    ['[server]\n', '2.4.0', false],
+    ['[server]\n', '2.1.9+unknown', false],
+    ["[host.'http://a'.skip_verify]\n", '2.4.0', false],
+    ["[host.'http://a'.ca]\n", '2.4.0', false],
+    ["[host.'http://a'.dial_timeout]\n", '2.4.0', false],
+    ["[host.'http://a'.header]\n", '2.4.0', true],
   ] as const) {
     t.equal(pathOfFile(file, version).fileUsed, used, `${version} ${file}`)
   }

@@ -11,21 +11,17 @@
  *
  * Needs root and what `.ci/tools` unpacks. Everything happens on the loopback of a network namespace of its own.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
-import t from 'tap'
-import type { PullProfile } from './daemon-configuration.ts'
-import { type Comparison, DaemonUnderTest } from './daemon-under-test.ts'
+import t, { type Test } from 'tap'
+import type { Comparison, DaemonUnderTest } from './daemon-under-test.ts'
 import { failureReport } from './failure-report.ts'
 import { pullCase } from './generate/pull-cases.ts'
 import { runSettings } from './generate/seed.ts'
-import { knownCases } from './known-cases.ts'
-import { startNetwork } from './network.ts'
+import { knownCases, recordedOn } from './known-cases.ts'
+import { type Profile, testedProfiles, withDaemon } from './profiles.ts'
 import type { PullCase, Seen } from './pull-case.ts'
-import { type Containerd, furtherContainerds, missingTools, unpackedContainerd } from './tools.ts'
+import { missingTools } from './tools.ts'
 
 const missing = missingTools()
 if (missing === null) await testAll()
@@ -37,60 +33,51 @@ async function testAll(): Promise<void> {
   t.comment(`seed ${seed}: PULLPATH_SEED=${seed} PULLPATH_CASES=${cases} runs the same cases again`)
   t.setTimeout(0)
   t.jobs = 3
-  const profiles: readonly (readonly [Containerd, PullProfile])[] = [
-    [unpackedContainerd(2), 'talos'],
-    [unpackedContainerd(2), 'default'],
-    [unpackedContainerd(1), 'talos'],
-    ...furtherContainerds().flatMap((it) => [[it, 'talos'] as const, [it, 'default'] as const]),
-  ]
-  await Promise.all(profiles.map(([containerd, profile]) => testProfile(containerd, profile, { seed, cases })))
+  await Promise.all(testedProfiles().map((it) => testProfile(it, { seed, cases })))
 }
 
-function testProfile(containerd: Containerd, profile: PullProfile, { seed, cases }: { seed: number; cases: number }) {
-  return t.test(`containerd ${containerd.version.text}, ${profile} configuration`, async (t) => {
+function testProfile(tested: Profile, run: { seed: number; cases: number }) {
+  const { containerd, profile } = tested
+  return t.test(`containerd ${containerd.version.text}, ${profile} configuration`, (t) => {
     t.setTimeout(0)
-    const directory = mkdtempSync(join(tmpdir(), 'pullpath-daemon-'))
-    t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-    const network = await startNetwork(join(directory, 'network'))
-    t.teardown(() => network.stop())
-    const daemon = new DaemonUnderTest(directory, { containerd, network, profile })
-    t.teardown(() => daemon.stop())
-
-    for (const known of knownCases()) {
-      const comparison = await daemon.compare(known.case)
-      t.same(comparison.predicted, comparison.seen, `${known.name}: ${known.about}`)
-      const recorded = known.seen.find((it) => it.containerd === containerd.version.text && it.profile === profile)
-      if (recorded !== undefined) t.same(comparison.seen, recorded.did, `${known.name}: as it was recorded`)
-    }
-
-    const outcomes = new Map<Seen['outcome'], number>()
-    let compared = 0
-    const failures: [PullCase, Comparison][] = []
-    const started = performance.now()
-    const details = await fc.check(
-      fc.asyncProperty(pullCase, async (pull) => {
-        const comparison = await daemon.compare(pull)
-        const agrees = isDeepStrictEqual(comparison.predicted, comparison.seen)
-        if (!agrees) failures.push([pull, comparison])
-        else if (failures.length === 0) {
-          compared += 1
-          t.pass(`case ${compared}: ${comparison.seen.requests.length} requests, ${comparison.seen.outcome}`)
-          outcomes.set(comparison.seen.outcome, (outcomes.get(comparison.seen.outcome) ?? 0) + 1)
-        }
-        return agrees
-      }),
-      { seed, numRuns: cases },
-    )
-    const seconds = ((performance.now() - started) / 1000).toFixed(0)
-    t.comment(
-      `${compared} cases in ${seconds} s: ${[...outcomes].map(([name, count]) => `${count} ${name}`).join(', ')}`,
-    )
-    const smallest = failures.at(-1)
-    if (smallest !== undefined) {
-      t.comment(failureReport(...smallest))
-      t.fail(`the prediction is wrong, see above the case after ${details.numShrinks} steps of shrinking`)
-    } else if (details.failed) t.fail(`seed ${seed}: ${details.errorInstance}`)
-    t.equal(compared, cases, 'every case was compared and agrees')
-    for (const outcome of ['pulled', 'not-found', 'failed'] as const) t.ok(outcomes.get(outcome), `some are ${outcome}`)
+    return withDaemon(tested, async (daemon) => {
+      for (const known of knownCases()) {
+        const { predicted, seen } = await daemon.compare(known.case)
+        t.same(predicted, seen, `${known.name}: ${known.about}`)
+        const recorded = recordedOn(known, containerd.version.text, profile)
+        if (recorded !== undefined) t.same(seen, recorded, `${known.name}: as it was recorded`)
+      }
+      await compareGenerated(t, daemon, run)
+    })
   })
+}
+
+async function compareGenerated(t: Test, daemon: DaemonUnderTest, { seed, cases }: { seed: number; cases: number }) {
+  const outcomes = new Map<Seen['outcome'], number>()
+  let compared = 0
+  const failures: [PullCase, Comparison][] = []
+  const started = performance.now()
+  const details = await fc.check(
+    fc.asyncProperty(pullCase, async (pull) => {
+      const comparison = await daemon.compare(pull)
+      const agrees = isDeepStrictEqual(comparison.predicted, comparison.seen)
+      if (!agrees) failures.push([pull, comparison])
+      else if (failures.length === 0) {
+        compared += 1
+        t.pass(`case ${compared}: ${comparison.seen.requests.length} requests, ${comparison.seen.outcome}`)
+        outcomes.set(comparison.seen.outcome, (outcomes.get(comparison.seen.outcome) ?? 0) + 1)
+      }
+      return agrees
+    }),
+    { seed, numRuns: cases },
+  )
+  const seconds = ((performance.now() - started) / 1000).toFixed(0)
+  t.comment(`${compared} cases in ${seconds} s: ${[...outcomes].map(([name, count]) => `${count} ${name}`).join(', ')}`)
+  const smallest = failures.at(-1)
+  if (smallest !== undefined) {
+    t.comment(failureReport(...smallest))
+    t.fail(`the prediction is wrong, see above the case after ${details.numShrinks} steps of shrinking`)
+  } else if (details.failed) t.fail(`seed ${seed}: ${details.errorInstance}`)
+  t.equal(compared, cases, 'every case was compared and agrees')
+  for (const outcome of ['pulled', 'not-found', 'failed'] as const) t.ok(outcomes.get(outcome), `some are ${outcome}`)
 }

@@ -1,16 +1,21 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PullProfile } from './daemon-configuration.ts'
 import type { PullCase, Seen } from './pull-case.ts'
 
-/** A case in which the prediction was wrong once, with what the real daemons did. */
+/** What the daemons of some releases, each in a profile, did in a case. */
+export interface Recording {
+  on: readonly { containerd: string; profile: PullProfile }[]
+  did: Seen
+}
+
+/** A case that a reader wants to see held, or in which the prediction was wrong once, with what real daemons did. */
 export interface KnownCase {
   name: string
   /** What it holds, in a sentence. */
   about: string
   case: PullCase
-  /** What the daemon of a release did in a profile. */
-  seen: readonly { containerd: string; profile: PullProfile; did: Seen }[]
+  seen: readonly Recording[]
 }
 
 const DIRECTORY = join(import.meta.dirname, '..', 'fixtures', 'daemon')
@@ -21,4 +26,14 @@ export function knownCases(): KnownCase[] {
     .filter((it) => it.endsWith('.json'))
     .sort()
     .map((it) => ({ name: it.replace(/\.json$/, ''), ...JSON.parse(readFileSync(join(DIRECTORY, it), 'utf8')) }))
+}
+
+/** Writes the fixture of a case anew. */
+export function writeKnownCase({ name, ...content }: KnownCase): void {
+  writeFileSync(join(DIRECTORY, `${name}.json`), `${JSON.stringify(content, null, 2)}\n`)
+}
+
+/** What a daemon was recorded to do; undefined where it never ran the case. */
+export function recordedOn({ seen }: KnownCase, containerd: string, profile: PullProfile): Seen | undefined {
+  return seen.find(({ on }) => on.some((it) => it.containerd === containerd && it.profile === profile))?.did
 }

@@ -17,11 +17,11 @@ const pair = (name: string) => ({
 const reply = (message: RegistryReply) => process.send?.(message)
 
 const registry = new RecordingRegistry(pair('known'), pair('own'))
-process.on('message', (message: RegistryOrder) => {
+process.on('message', async (message: RegistryOrder) => {
   if (message.order === 'begin') {
     registry.begin(message.next)
     reply({ reply: 'begun' })
-  } else reply({ reply: 'ended', recorded: registry.end() })
+  } else reply({ reply: 'ended', recorded: await registry.end() })
 })
 process.on('disconnect', () => process.exit())
 await registry.listen()

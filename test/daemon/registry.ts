@@ -39,7 +39,11 @@ const CLIENT_HELLO = 0x16
 export class RecordingRegistry {
   readonly #contexts: Readonly<Record<'tls-known' | 'tls-own', SecureContext>>
   #case: (RegistryCase & { answers: PlannedAnswers }) | null = null
-  #recorded: (Recorded & { dropped?: boolean })[] = []
+  #recorded: Recorded[] = []
+  /** Those that succeeded: Go opens connections in advance, which may never carry a request. */
+  readonly #succeeded = new WeakSet<Recorded>()
+  /** Each resolves when the handshake came to an end. */
+  readonly #handshakes = new Set<Promise<void>>()
   readonly #sockets = new Set<Socket>()
 
   constructor(known: KeyPair, own: KeyPair) {
@@ -66,11 +70,12 @@ export class RecordingRegistry {
     this.#case = { ...next, answers: new PlannedAnswers(next.plan) }
   }
 
-  /** What was asked since `begin`, in order. Closes every connection. */
-  end(): Recorded[] {
+  /** What was asked since `begin`, in order, when no handshake is under way. Closes every connection. */
+  async end(): Promise<Recorded[]> {
+    await Promise.all(this.#handshakes)
     for (const socket of this.#sockets) socket.destroy()
     this.#case = null
-    return this.#recorded.filter((it) => it.dropped !== true)
+    return this.#recorded.filter((it) => !this.#succeeded.has(it))
   }
 
   #accept(socket: Socket, listener: Listener): void {
@@ -88,7 +93,7 @@ export class RecordingRegistry {
 
   #startTls(socket: Socket, listener: Listener): void {
     // Written down at once, so that it stands before whatever the daemon does next; taken back when it succeeds.
-    const handshake: Recorded & { dropped?: boolean } = { kind: 'handshake', listener: keyOf(listener) }
+    const handshake: Recorded = { kind: 'handshake', listener: keyOf(listener) }
     this.#recorded.push(handshake)
     if (listener.kind === 'plain') {
       socket.resume()
@@ -101,15 +106,20 @@ export class RecordingRegistry {
       requestCert: true,
       rejectUnauthorized: false,
     })
+    const ended = new Promise<void>((resolve) => {
+      secure.on('secure', () => {
+        this.#succeeded.add(handshake)
+        resolve()
+      })
+      socket.on('close', resolve)
+    }).then(() => void this.#handshakes.delete(ended))
+    this.#handshakes.add(ended)
     secure.on('error', () => socket.destroy())
-    this.#serve(socket, listener, secure, () => {
-      handshake.dropped = true
-    })
+    this.#serve(socket, listener, secure)
   }
 
-  #serve(socket: Socket, listener: Listener, secure: TLSSocket | null, onRequest: () => void = () => {}): void {
+  #serve(socket: Socket, listener: Listener, secure: TLSSocket | null): void {
     const answer = (head: RequestHead) => {
-      onRequest()
       this.#recorded.push({
         kind: 'request',
         tls: secure !== null,

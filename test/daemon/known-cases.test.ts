@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { parseVersion } from '../../src/version.ts'
+import { daemonConfiguration, rootsOf } from './daemon-configuration.ts'
+import { makeImage } from './image.ts'
+import type { KeyPairs } from './key-pairs.ts'
+import { knownCases } from './known-cases.ts'
+import { predict } from './predict.ts'
+
+const pem = (name: string) => readFileSync(new URL(`../fixtures/containerd/${name}`, import.meta.url), 'utf8')
+const KEY_PAIRS: KeyPairs = {
+  known: pem('one.crt'),
+  own: pem('two.crt'),
+  client: pem('one.crt'),
+  clientKey: pem('one.key'),
+}
+/** No such directory is looked at: the trees are Pullpath's model of them. */
+const DIRECTORY = '/run/daemon'
+
+t.test('the prediction of each known case is what real daemons were seen to do', async (t) => {
+  for (const known of knownCases()) {
+    t.ok(known.seen.length > 0, `${known.name} was recorded`)
+    for (const { on, did } of known.seen) {
+      for (const { containerd, profile } of on) {
+        const version = parseVersion(containerd)
+        if (version === null) throw new TypeError(containerd)
+        const { settings } = known.case
+        const { reading } = daemonConfiguration(DIRECTORY, { version, profile, settings })
+        const daemon = { version, reading, roots: rootsOf(DIRECTORY) }
+        const predicted = predict(known.case, makeImage('library/case', known.case), daemon, KEY_PAIRS)
+        t.same(predicted, did, `${known.name}, containerd ${containerd}, ${profile}: ${known.about}`)
+      }
+    }
+  }
+})

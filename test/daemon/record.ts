@@ -1,0 +1,35 @@
+/**
+ * Writes down what real daemons do in the known cases, into their fixtures:
+ *
+ *   node test/daemon/record.ts [NAME...]
+ *
+ * Without a name: all of them. A new case is a file test/fixtures/daemon/NAME.json with `about`, `case` and
+ * `"seen": []`; the report of a mismatch ends with its `case`. Says where the prediction is another one.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { type KnownCase, knownCases, type Recording, writeKnownCase } from './known-cases.ts'
+import { testedProfiles, withDaemon } from './profiles.ts'
+import { missingTools } from './tools.ts'
+
+const missing = missingTools()
+if (missing !== null) throw new Error(missing)
+const names = process.argv.slice(2)
+const chosen = knownCases().filter(({ name }) => names.length === 0 || names.includes(name))
+const recordings = new Map<string, Recording[]>(chosen.map(({ name }) => [name, []]))
+
+for (const tested of testedProfiles()) {
+  const on = { containerd: tested.containerd.version.text, profile: tested.profile }
+  await withDaemon(tested, async (daemon) => {
+    for (const known of chosen) {
+      const { predicted, seen } = await daemon.compare(known.case)
+      const all = recordings.get(known.name) ?? []
+      const same = all.find(({ did }) => isDeepStrictEqual(did, seen))
+      if (same === undefined) all.push({ on: [on], did: seen })
+      else same.on = [...same.on, on]
+      if (isDeepStrictEqual(predicted, seen)) continue
+      console.error(`${known.name}, ${on.containerd}, ${on.profile}: predicted`, predicted, 'seen', seen)
+      process.exitCode = 1
+    }
+  })
+}
+for (const known of chosen) writeKnownCase({ ...known, seen: recordings.get(known.name) ?? [] } satisfies KnownCase)
