@@ -8,7 +8,7 @@ import { daemonConfiguration, type PullProfile, type RegistrySettings, rootsOf }
 import { writeHostsFiles } from './hosts-files.ts'
 import { makeImage, type TestImage } from './image.ts'
 import type { Network } from './network.ts'
-import { predict } from './predict.ts'
+import { type PathOfCase, pathOfCase, predict } from './predict.ts'
 import { lineOf, type PullCase, referenceOf, type Seen } from './pull-case.ts'
 import type { Recorded } from './registry.ts'
 import type { Containerd } from './tools.ts'
@@ -17,6 +17,8 @@ import type { Containerd } from './tools.ts'
 export interface Comparison {
   predicted: Seen
   seen: Seen
+  /** null where the daemon refuses its configuration. */
+  read: PathOfCase | null
   /** The daemon's own words for the end of the pull. */
   message: string
 }
@@ -60,14 +62,18 @@ export class DaemonUnderTest {
     const given = { version: containerd.version, profile, settings: pull.settings }
     const { reading } = daemonConfiguration(directory, given)
     const daemon = { version: containerd.version, reading, roots: rootsOf(directory) }
-    return { predicted: predict(pull, image, daemon, network.keyPairs), ...result }
+    const read = pathOfCase(pull, image, daemon, network.keyPairs)
+    return { predicted: predict(pull, image, daemon, network.keyPairs), read, ...result }
   }
 
   async stop(): Promise<void> {
     for (const settings of [...this.#running.keys()]) await this.#end(settings)
   }
 
-  async #observe(pull: PullCase, image: TestImage): Promise<Omit<Comparison, 'predicted'> & { directory: string }> {
+  async #observe(
+    pull: PullCase,
+    image: TestImage,
+  ): Promise<Pick<Comparison, 'seen' | 'message'> & { directory: string }> {
     const { network } = this.#options
     const running = await this.#daemonWith(pull.settings)
     const { directory } = running

@@ -16,6 +16,7 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { Comparison, DaemonUnderTest } from './daemon-under-test.ts'
 import { failureReport } from './failure-report.ts'
+import { Coverage } from './generate/coverage.ts'
 import { pullCase } from './generate/pull-cases.ts'
 import { runSettings } from './generate/seed.ts'
 import { knownCases, recordedOn } from './known-cases.ts'
@@ -54,6 +55,7 @@ function testProfile(tested: Profile, run: { seed: number; cases: number }) {
 
 async function compareGenerated(t: Test, daemon: DaemonUnderTest, { seed, cases }: { seed: number; cases: number }) {
   const outcomes = new Map<Seen['outcome'], number>()
+  const coverage = new Coverage()
   let compared = 0
   const failures: [PullCase, Comparison][] = []
   const started = performance.now()
@@ -66,6 +68,7 @@ async function compareGenerated(t: Test, daemon: DaemonUnderTest, { seed, cases 
         compared += 1
         t.pass(`case ${compared}: ${comparison.seen.requests.length} requests, ${comparison.seen.outcome}`)
         outcomes.set(comparison.seen.outcome, (outcomes.get(comparison.seen.outcome) ?? 0) + 1)
+        if (comparison.read !== null) coverage.add({ pull, ...comparison.read, requests: comparison.seen.requests })
       }
       return agrees
     }),
@@ -73,6 +76,7 @@ async function compareGenerated(t: Test, daemon: DaemonUnderTest, { seed, cases 
   )
   const seconds = ((performance.now() - started) / 1000).toFixed(0)
   t.comment(`${compared} cases in ${seconds} s: ${[...outcomes].map(([name, count]) => `${count} ${name}`).join(', ')}`)
+  t.comment(`covered: ${coverage.counts.map(([name, count]) => `${name} ${count}`).join(', ')}`)
   const smallest = failures.at(-1)
   if (smallest !== undefined) {
     t.comment(failureReport(...smallest))

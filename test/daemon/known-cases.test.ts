@@ -1,19 +1,11 @@
-import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { parseVersion } from '../../src/version.ts'
 import { daemonConfiguration, rootsOf } from './daemon-configuration.ts'
 import { makeImage } from './image.ts'
-import type { KeyPairs } from './key-pairs.ts'
+import { KEY_PAIRS } from './key-pairs-fixture.ts'
 import { knownCases } from './known-cases.ts'
 import { predict } from './predict.ts'
 
-const pem = (name: string) => readFileSync(new URL(`../fixtures/containerd/${name}`, import.meta.url), 'utf8')
-const KEY_PAIRS: KeyPairs = {
-  known: pem('one.crt'),
-  own: pem('two.crt'),
-  client: pem('one.crt'),
-  clientKey: pem('one.key'),
-}
 /** No such directory is looked at: the trees are Pullpath's model of them. */
 const DIRECTORY = '/run/daemon'
 

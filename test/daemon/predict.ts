@@ -4,7 +4,7 @@ import { pullPathOf } from '../../src/containerd/pull-path-of.ts'
 import { parseImageReference } from '../../src/containerd/reference.ts'
 import type { Answer, Challenge, SentRequest } from '../../src/containerd/requester.ts'
 import { ERROR_BODY, simulate } from '../../src/containerd/simulate.ts'
-import { viewOf } from '../../src/hosts/file-view.ts'
+import { type FileView, viewOf } from '../../src/hosts/file-view.ts'
 import type { Version } from '../../src/version.ts'
 import { hostsTree } from './hosts-files.ts'
 import { digestOf, type TestImage } from './image.ts'
@@ -20,14 +20,36 @@ export interface PredictedDaemon {
   roots: string
 }
 
+/** What Pullpath reads in a case. */
+export interface PathOfCase {
+  path: PullPath
+  view: FileView
+  /** Of the hosts.toml that was read; empty where there is none. */
+  text: string
+}
+
+/** null where the daemon refuses its configuration. */
+export function pathOfCase(
+  pull: PullCase,
+  image: TestImage,
+  { version, reading, roots }: PredictedDaemon,
+  keyPairs: KeyPairs,
+): PathOfCase | null {
+  if (!reading.ok) return null
+  const { pullMode, configPath, legacyMirrors } = reading.config
+  const { registry } = parseImageReference(referenceOf(pull, image))
+  const view = viewOf(new Map([[roots, hostsTree(roots, pull.files, keyPairs)]]))
+  const path = pullPathOf(registry, { version, pullMode, configPath: configPath.value, legacyMirrors }, view)
+  const file = path.file === null ? undefined : view.lookup(path.file)
+  return { path, view, text: file?.kind === 'file' ? (file.text ?? '') : '' }
+}
+
 /** What Pullpath says that a daemon does in a case. */
 export function predict(pull: PullCase, image: TestImage, daemon: PredictedDaemon, keyPairs: KeyPairs): Seen {
+  const read = pathOfCase(pull, image, daemon, keyPairs)
+  if (read === null) return { requests: [], outcome: 'refused' }
+  const { path, view } = read
   const reference = parseImageReference(referenceOf(pull, image))
-  const view = viewOf(new Map([[daemon.roots, hostsTree(daemon.roots, pull.files, keyPairs)]]))
-  if (!daemon.reading.ok) return { requests: [], outcome: 'refused' }
-  const { pullMode, configPath, legacyMirrors } = daemon.reading.config
-  const profile = { version: daemon.version, pullMode, configPath: configPath.value, legacyMirrors }
-  const path = pullPathOf(reference.registry, profile, view)
   const planned = new PlannedAnswers(pull.plan)
   const trusts = ({ ca }: Endpoint) =>
     ca.some((it) => {

@@ -18,10 +18,14 @@ interface HostBlock {
 interface HostsToml {
   server: Field | null
   serverAt: 'top' | 'end'
+  /** Whether `server` is the URL of the first host as well. */
+  serverIsHost: boolean
   root: readonly Field[]
   /** Whether `[host]` is written out. */
   hostHeader: boolean
   blocks: readonly HostBlock[]
+  /** Whether the first block is written twice. */
+  repeated: boolean
   further: readonly string[]
   /** What happened to the text afterwards. */
   damage: Damage | null
@@ -56,7 +60,7 @@ const ODD_CAPABILITIES = [
   '{}',
 ] as const
 
-const usual = <T>(often: fc.Arbitrary<T>, seldom: fc.Arbitrary<T>, weight = 8) =>
+const usual = <T>(often: fc.Arbitrary<T>, seldom: fc.Arbitrary<T>, weight = 14) =>
   fc.oneof({ weight, arbitrary: often }, { weight: 1, arbitrary: seldom })
 const valuesOf = (key: string, often: readonly string[], seldom: readonly string[], weight?: number) =>
   usual(fc.constantFrom(...often), fc.constantFrom(...seldom), weight).map((value): Field => [key, value])
@@ -84,10 +88,10 @@ const ODD_CLIENT = [
 ] as const
 
 const field = fc.oneof(
-  { weight: 6, arbitrary: valuesOf('capabilities', CAPABILITIES, ODD_CAPABILITIES) },
+  { weight: 6, arbitrary: valuesOf('capabilities', CAPABILITIES, ODD_CAPABILITIES, 6) },
   { weight: 4, arbitrary: valuesOf('skip_verify', ['true', 'false'], ['"true"', '1', '[]']) },
   { weight: 2, arbitrary: valuesOf('override_path', ['true', 'false'], ['"true"', '0'], 5) },
-  { weight: 2, arbitrary: valuesOf('ca', CA, ODD_CA) },
+  { weight: 2, arbitrary: valuesOf('ca', CA, ODD_CA, 4) },
   { weight: 2, arbitrary: valuesOf('client', CLIENT, ODD_CLIENT, 4) },
   {
     weight: 2,
@@ -163,6 +167,11 @@ const FURTHER = [
   'a = 1 b = 2',
   'a = [1, "b"]',
   'a.b = 1\na = 2',
+  '[server]',
+  '[host."http://127.0.0.2:5000".skip_verify]',
+  "[host.'http://127.0.0.2:5000/table'.ca]",
+  '[host."http://127.0.0.2:5000".capabilities]',
+  '[host."http://127.0.0.3:5000".dial_timeout]\n[host."http://127.0.0.2:5000"]',
 ] as const
 
 const hostsToml: fc.Arbitrary<HostsToml> = fc.record({
@@ -175,10 +184,12 @@ const hostsToml: fc.Arbitrary<HostsToml> = fc.record({
     ),
     20,
   ),
-  serverAt: usual(fc.constant('top' as const), fc.constant('end' as const)),
+  serverIsHost: usual(fc.constant(false), fc.constant(true)),
+  serverAt: usual(fc.constant('top' as const), fc.constant('end' as const), 7),
   root: usual(fc.constant<Field[]>([]), uniqueFields(3), 3),
   hostHeader: usual(fc.constant(false), fc.constant(true), 4),
   blocks: fc.array(block, { maxLength: 4, size: 'max' }),
+  repeated: usual(fc.constant(false), fc.constant(true), 20),
   further: usual(fc.constant<string[]>([]), fc.array(fc.constantFrom(...FURTHER), { minLength: 1, maxLength: 2 }), 5),
   damage: usual(
     fc.constant(null),
@@ -205,11 +216,21 @@ function asTheStandardHasIt(file: HostsToml): HostsToml {
   return { ...file, blocks, hostHeader: file.hostHeader && !hasDotted }
 }
 
+function asItSays(file: HostsToml): HostsToml {
+  const [first] = file.blocks
+  if (first === undefined) return file
+  const server: Field | null = file.serverIsHost ? ['server', JSON.stringify(first.url)] : file.server
+  return { ...file, server, blocks: file.repeated ? [...file.blocks, first] : file.blocks }
+}
+
 /** The text of a hosts.toml in one of the many ways to write it, right or wrong. */
-export const hostsTomlText: fc.Arbitrary<string> = hostsToml.map(asTheStandardHasIt).map((file) => {
-  const text = damaged(render(file), file.damage)
-  return (file.mark ? '\uFEFF' : '') + text.replaceAll('\n', file.ending)
-})
+export const hostsTomlText: fc.Arbitrary<string> = hostsToml
+  .map(asItSays)
+  .map(asTheStandardHasIt)
+  .map((file) => {
+    const text = damaged(render(file), file.damage)
+    return (file.mark ? '\uFEFF' : '') + text.replaceAll('\n', file.ending)
+  })
 
 function render({ server, serverAt, root, hostHeader, blocks, further }: HostsToml): string {
   const lines: string[] = []

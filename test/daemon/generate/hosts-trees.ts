@@ -40,7 +40,7 @@ const place: fc.Arbitrary<Place> = fc.oneof(
   },
   { weight: 1, arbitrary: certificates.map((files): Place => ({ files })) },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc
       .tuple(fc.constantFrom<HostsEntry[]>('', '\n', '# nothing\n', ' ', '[host]\n', { directory: true }), certificates)
       .map(([file, more]): Place => ({ files: { 'hosts.toml': file, ...more } })),
@@ -58,13 +58,18 @@ export function hostsTrees(registry: string, roots: readonly string[]): fc.Arbit
   const colon = registry.lastIndexOf(':')
   const underscored = colon > 0 ? `${registry.slice(0, colon)}_${registry.slice(colon + 1)}_` : null
   const seldom = fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: place })
-  const often = fc.oneof({ weight: 1, arbitrary: fc.constant(null) }, { weight: 7, arbitrary: place })
+  const atTimes = fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: place })
+  const often = fc.oneof(
+    { weight: 2, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.constant<Place>({ files: {} }) },
+    { weight: 14, arbitrary: place },
+  )
   const tree = fc.record({
     [registry]: fc.oneof(
       { weight: 12, arbitrary: often },
       { weight: 1, arbitrary: fc.constant<Place>({ entry: { link: `${roots[0]}/_default` } }) },
     ),
-    _default: seldom,
+    _default: atTimes,
     ...(underscored === null ? {} : { [underscored]: seldom }),
   })
   return fc.tuple(...roots.map(() => tree)).map((trees) => {

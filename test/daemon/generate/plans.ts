@@ -5,6 +5,7 @@ import { origin } from './urls.ts'
 
 const STATUSES = [400, 401, 403, 405, 408, 410, 429, 500, 502, 503, 504, 304, 418] as const
 const NOTHING: PlannedAnswer = { kind: 'status', status: 404 }
+const HAS_NOTHING: ListenerPlan = { head: [NOTHING], manifests: [NOTHING], blobs: [NOTHING] }
 
 const challenge: fc.Arbitrary<PlannedChallenge> = fc.oneof(
   { weight: 2, arbitrary: fc.constant<PlannedChallenge>({ scheme: 'basic' }) },
@@ -24,11 +25,11 @@ const challenge: fc.Arbitrary<PlannedChallenge> = fc.oneof(
 )
 
 const answer: fc.Arbitrary<PlannedAnswer> = fc.oneof(
-  { weight: 8, arbitrary: fc.constant<PlannedAnswer>({ kind: 'served' }) },
-  { weight: 8, arbitrary: fc.constant(NOTHING) },
-  { weight: 8, arbitrary: fc.constantFrom(...STATUSES).map((status): PlannedAnswer => ({ kind: 'status', status })) },
+  { weight: 6, arbitrary: fc.constant<PlannedAnswer>({ kind: 'served' }) },
+  { weight: 6, arbitrary: fc.constant(NOTHING) },
+  { weight: 16, arbitrary: fc.constantFrom(...STATUSES).map((status): PlannedAnswer => ({ kind: 'status', status })) },
   {
-    weight: 1,
+    weight: 3,
     arbitrary: fc.constantFrom<PlannedAnswer[]>(
       { kind: 'served', digest: false },
       { kind: 'served', length: false },
@@ -39,16 +40,16 @@ const answer: fc.Arbitrary<PlannedAnswer> = fc.oneof(
     weight: 2,
     arbitrary: fc.option(challenge).map((it): PlannedAnswer => ({ kind: 'refused', challenge: it })),
   },
-  { weight: 3, arbitrary: challenge.map((it): PlannedAnswer => ({ kind: 'guarded', challenge: it })) },
+  { weight: 4, arbitrary: challenge.map((it): PlannedAnswer => ({ kind: 'guarded', challenge: it })) },
   {
-    weight: 2,
+    weight: 4,
     arbitrary: fc.record({
       kind: fc.constant('redirect' as const),
       status: fc.constantFrom(301, 302, 303, 307, 308),
       to: origin,
     }),
   },
-  { weight: 2, arbitrary: fc.constantFrom<PlannedAnswer[]>({ kind: 'reset' }, { kind: 'closed' }) },
+  { weight: 3, arbitrary: fc.constantFrom<PlannedAnswer[]>({ kind: 'reset' }, { kind: 'closed' }) },
 )
 
 const answers = fc.oneof(
@@ -73,16 +74,16 @@ const tokens = fc.oneof(
 )
 
 const listenerPlan: fc.Arbitrary<ListenerPlan> = fc.oneof(
-  { weight: 2, arbitrary: fc.constant<ListenerPlan>({}) },
-  { weight: 3, arbitrary: fc.constant<ListenerPlan>({ head: [NOTHING], manifests: [NOTHING], blobs: [NOTHING] }) },
+  { weight: 1, arbitrary: fc.constant<ListenerPlan>({}) },
+  { weight: 2, arbitrary: fc.constant(HAS_NOTHING) },
   {
-    weight: 3,
+    weight: 5,
     arbitrary: fc
       .tuple(answers, tokens)
       .map(([it, token]): ListenerPlan => ({ head: it, manifests: it, blobs: it, token })),
   },
   {
-    weight: 3,
+    weight: 5,
     arbitrary: fc.record({ head: answers, manifests: answers, blobs: answers, token: tokens }, { requiredKeys: [] }),
   },
 )
@@ -90,26 +91,30 @@ const listenerPlan: fc.Arbitrary<ListenerPlan> = fc.oneof(
 const LISTENERS = Object.entries(PORTS).flatMap(([address, ports]) =>
   Object.keys(ports).map((port) => keyOf({ address, port: Number(port) })),
 )
-/** The ones that most generated URLs lead to. */
-const BUSY = ['127.0.0.1:5000', '127.0.0.2:5000', '127.0.0.3:5000', '127.0.0.5:5000', '127.0.0.2:5001', '127.0.0.3:80']
 
-const listener = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom(...BUSY) },
-  { weight: 2, arbitrary: fc.constantFrom(...LISTENERS) },
-)
-
-export const plan: fc.Arbitrary<Plan> = fc
-  .record({
-    otherwise: fc.oneof(
-      { weight: 3, arbitrary: fc.constant<ListenerPlan>({}) },
-      { weight: 3, arbitrary: fc.constant<ListenerPlan>({ head: [NOTHING], manifests: [NOTHING], blobs: [NOTHING] }) },
-      { weight: 1, arbitrary: listenerPlan },
-    ),
-    listeners: fc.dictionary(listener, listenerPlan, { maxKeys: 6, size: 'max' }).map((it) => ({ ...it })),
-    keepAlive: fc.boolean(),
-  })
-  // On a connection that is used again, Go's client repeats a request that a reset cut off: that is not simulated.
-  .map((it) => ({ ...it, keepAlive: it.keepAlive && !endsConnections(it) }))
+/** How every registry answers, where `asked` are the listeners that the case's own URLs lead to. */
+export function planFor(asked: readonly string[]): fc.Arbitrary<Plan> {
+  return (
+    fc
+      .record({
+        otherwise: fc.oneof(
+          { weight: 2, arbitrary: fc.constant<ListenerPlan>({}) },
+          { weight: 2, arbitrary: fc.constant(HAS_NOTHING) },
+          { weight: 1, arbitrary: listenerPlan },
+        ),
+        planned: fc.tuple(...asked.map((it) => fc.option(fc.tuple(fc.constant(it), listenerPlan)))),
+        // Where redirects and challenges lead to.
+        others: fc.dictionary(fc.constantFrom(...LISTENERS), listenerPlan, { maxKeys: 3, size: 'max' }),
+        keepAlive: fc.boolean(),
+      })
+      .map(({ otherwise, planned, others, keepAlive }): Plan => {
+        const own = Object.fromEntries(planned.filter((it) => it !== null))
+        return { otherwise, listeners: { ...others, ...own }, keepAlive }
+      })
+      // On a connection that is used again, Go's client repeats a request that a reset cut off: that is not simulated.
+      .map((it) => ({ ...it, keepAlive: it.keepAlive && !endsConnections(it) }))
+  )
+}
 
 function endsConnections({ otherwise, listeners }: Plan): boolean {
   return [otherwise, ...Object.values(listeners)].some(({ head = [], manifests = [], blobs = [], token = [] }) =>

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import type { RegistrySettings } from '../daemon-configuration.ts'
 import type { PullCase } from '../pull-case.ts'
+import { keyOf, listenerOf } from '../site.ts'
 import { hostsTrees } from './hosts-trees.ts'
-import { plan } from './plans.ts'
+import { planFor } from './plans.ts'
 import { authority, origin } from './urls.ts'
 
 const REGISTRIES = [
@@ -73,16 +74,30 @@ function settingsAndFiles(registry: string): fc.Arbitrary<Pick<PullCase, 'settin
   )
 }
 
+/** The listeners that the URLs of a case, and its registry, can lead to. */
+function askedListeners(registry: string, { settings, files }: Pick<PullCase, 'settings' | 'files'>): string[] {
+  const texts = [...Object.values(files), ...Object.values(settings.mirrors ?? {}).flat()]
+  const urls = texts.flatMap((it) => (typeof it === 'string' ? (it.match(/[a-z0-9.:[\]]+/gi) ?? []) : []))
+  const authorities = [registry === 'docker.io' ? 'registry-1.docker.io' : registry, ...urls]
+  const listeners = authorities.flatMap((it) => [listenerOf('http', it), listenerOf('https', it)])
+  return [...new Set(listeners.flatMap((it) => (it === null ? [] : [keyOf(it)])))]
+}
+
 /** One pull on a node: its hosts trees, the daemon's configuration, the image, and how every registry answers. */
-export const pullCase: fc.Arbitrary<PullCase> = fc.constantFrom(...REGISTRIES).chain((registry) =>
-  fc
-    .record({
-      place: settingsAndFiles(registry),
-      image: image(registry),
-      credentials: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
-      layers: fc.constantFrom(1, 0),
-      index: fc.boolean(),
-      plan,
-    })
-    .map(({ place, ...rest }) => ({ ...place, ...rest })),
-)
+export const pullCase: fc.Arbitrary<PullCase> = fc
+  .constantFrom(...REGISTRIES)
+  .chain((registry) => fc.tuple(fc.constant(registry), settingsAndFiles(registry)))
+  .chain(([registry, place]) =>
+    fc
+      .record({
+        image: image(registry),
+        credentials: fc.oneof(
+          { weight: 3, arbitrary: fc.constant(false) },
+          { weight: 1, arbitrary: fc.constant(true) },
+        ),
+        layers: fc.constantFrom(1, 0),
+        index: fc.boolean(),
+        plan: planFor(askedListeners(registry, place)),
+      })
+      .map((rest) => ({ ...place, ...rest })),
+  )

@@ -46,7 +46,7 @@ const path = fc.oneof({ weight: 6, arbitrary: fc.constant('') }, { weight: 2, ar
 const scheme = fc.oneof(
   { weight: 6, arbitrary: fc.constant('http://') },
   { weight: 3, arbitrary: fc.constant('https://') },
-  { weight: 1, arbitrary: fc.constantFrom('', 'HTTP://', 'Https://', 'httpx://') },
+  { weight: 2, arbitrary: fc.constantFrom('', '', '', 'HTTP://', 'Https://', 'httpx://') },
 )
 
 /** What people write by mistake, and what Go's parser makes something unexpected of. */
