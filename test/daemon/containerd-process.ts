@@ -31,7 +31,10 @@ const START_MS = 30_000
 /** A daemon that ends at its start, or leaves CRI out, because of its configuration. */
 export class DaemonRefused extends Error {}
 
-/** Starts containerd; resolves when it serves, CRI included. Rejects with DaemonRefused and its last words. */
+/**
+ * Starts containerd; resolves when it serves, CRI included. Rejects with DaemonRefused and its last words, or with
+ * another error where it is neither up nor down in time.
+ */
 export async function startContainerd({ path, pid, args, env, log }: ContainerdStart): Promise<ContainerdProcess> {
   const words = createWriteStream(log)
   const [program, ...rest] = commandInside(pid, path, args)
@@ -46,23 +49,29 @@ export async function startContainerd({ path, pid, args, env, log }: ContainerdS
     await ended
     await finished(words)
   }
-  if (!(await serves(child))) {
+  const start = await startOf(child)
+  if (start !== 'serves') {
     await end('SIGKILL')
-    throw new DaemonRefused(`${path}: ${readFileSync(log, 'utf8').trim().split('\n').at(-1)}`)
+    const last = `${path}: ${readFileSync(log, 'utf8').trim().split('\n').at(-1)}`
+    throw start === 'refused' ? new DaemonRefused(last) : new Error(`no start within ${START_MS / 1000} s: ${last}`)
   }
   return { pid: child.pid ?? 0, ended, stop: () => end('SIGTERM') }
 }
 
-/** Whether it comes to the line that containerd writes when all its services listen, with CRI among them. */
-async function serves(child: ChildProcessByStdio<null, null, Readable>): Promise<boolean> {
-  const deadline = setTimeout(() => child.kill('SIGKILL'), START_MS)
+/** `serves`: it came to the line that containerd writes when all its services listen, with CRI among them. */
+async function startOf(child: ChildProcessByStdio<null, null, Readable>): Promise<'serves' | 'refused' | 'late'> {
+  let isLate = false
+  const deadline = setTimeout(() => {
+    isLate = true
+    child.kill('SIGKILL')
+  }, START_MS)
   let hasCri = true
   try {
     for await (const line of createInterface({ input: child.stderr })) {
       if (line.includes('failed to load plugin') && line.includes('cri')) hasCri = false
-      if (line.includes('containerd successfully booted')) return hasCri
+      if (line.includes('containerd successfully booted')) return hasCri ? 'serves' : 'refused'
     }
-    return false
+    return isLate ? 'late' : 'refused'
   } finally {
     clearTimeout(deadline)
   }

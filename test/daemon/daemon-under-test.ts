@@ -96,12 +96,14 @@ export class DaemonUnderTest {
       const { code, message } = await cri.pull(referenceOf(pull, image), pull.credentials)
       return { outcome: code === 0 ? 'pulled' : code === NOT_FOUND ? 'not-found' : 'failed', message }
     } catch (error) {
-      // A connection that ends without an answer is a daemon that ended, or a fault of the suite.
+      // A connection that ends without an answer is a daemon that panicked, or a fault of the suite.
       const isOver = await Promise.race([daemon.ended.then(() => true), delay(CRASH_MS, false)])
       if (!isOver) throw error
       await this.#end(JSON.stringify(pull.settings))
-      const panic = /^panic: .*$/m.exec(readFileSync(daemon.log, 'utf8'))?.[0]
-      return { outcome: 'crashed', message: panic ?? 'it ended without a panic' }
+      const words = readFileSync(daemon.log, 'utf8')
+      const panic = /^panic: .*$/m.exec(words)?.[0]
+      if (panic !== undefined) return { outcome: 'crashed', message: panic }
+      throw new Error(`containerd ended without a panic: ${words.trim().split('\n').at(-1)}`)
     }
   }
 

@@ -26,7 +26,7 @@ export interface DaemonOptions {
   settings?: RegistrySettings
 }
 
-/** Starts a daemon with its files below `directory`; resolves when it serves. Rejects with DaemonRefused and its last words. */
+/** Starts a daemon with its files below `directory`; resolves and rejects as `startContainerd`. */
 export async function startDaemon(directory: string, options: DaemonOptions): Promise<Daemon> {
   const { containerd, network, profile, settings = { configPath: '$ROOTS/hosts' } } = options
   const roots = rootsOf(directory)
