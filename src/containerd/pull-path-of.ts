@@ -180,18 +180,18 @@ function finish(base: PathBase, endpoints: readonly Endpoint[], notes: PathNote[
   return { ...base, endpoints, notes, error: endpointsError(endpoints, base.skipped) }
 }
 
-/** resolver.go, filterHosts: whether anything can be sent is found out later. */
+/** resolver.go, filterHosts: it counts hosts by their capabilities; whether anything can be sent is found out later. */
 function endpointsError(endpoints: readonly Endpoint[], skipped: readonly SkippedEndpoint[]): PathError | null {
   const pulling = [...endpoints, ...skipped].filter((it) => it.capabilities.includes('pull'))
   if (pulling.length === 0) {
     return { code: 'NO_PULL_HOSTS', message: 'no pull hosts: no endpoint has the capability pull', source: null }
   }
-  if (endpoints.length === 0) {
-    return { code: 'ENDPOINT_INVALID', message: 'nothing can be sent to any of the endpoints', source: null }
-  }
   if (!pulling.some((it) => it.capabilities.includes('resolve'))) {
     const message = 'no resolve hosts: no endpoint has the capabilities pull and resolve'
     return { code: 'NO_RESOLVE_HOSTS', message, source: null }
+  }
+  if (endpoints.length === 0) {
+    return { code: 'ENDPOINT_INVALID', message: 'nothing can be sent to any of the endpoints', source: null }
   }
   return null
 }

@@ -205,13 +205,15 @@ const hostsToml: fc.Arbitrary<HostsToml> = fc.record({
 
 /**
  * Leaves out what the library of 1.x takes against the standard, and this reader refuses: one table in two spellings,
- * and `[host]` behind dotted keys of it.
+ * `[host]` behind dotted keys of it, and `[[host.X]]` behind an inline `host`.
  */
 function asTheStandardHasIt(file: HostsToml): HostsToml {
   const hasDotted = file.blocks.some((it) => it.form === 'dotted')
+  const hasInline = file.blocks.some((it) => it.form === 'inline')
   const blocks = file.blocks.map((it) => {
     const { quote, form } = file.blocks.find(({ url }) => url === it.url) ?? it
-    return { ...it, quote, form: hasDotted && form === 'below host' ? ('header' as const) : form }
+    const isRefused = (hasDotted && form === 'below host') || (hasInline && form === 'array')
+    return { ...it, quote, form: isRefused ? ('header' as const) : form }
   })
   return { ...file, blocks, hostHeader: file.hostHeader && !hasDotted }
 }
