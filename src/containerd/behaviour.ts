@@ -5,8 +5,11 @@ import { isAtLeast, type Version } from '../version.ts'
 export interface Behaviour {
   /** go-toml v1 sorts hosts by line and sees every table form; v2 sees `[host.X]` headers only. */
   dialect: 'go-toml-1' | 'go-toml-2'
-  /** An empty table header in the place of a value, as in `[server]`, is refused by go-toml v2, not passed over. */
-  refusesTableForValue: boolean
+  /**
+   * go-toml 2.4 and later. An empty table header in the place of a value, as in `[server]`, is refused, not passed over;
+   * and `skip_verify` as the second dotted key of a host or later is decoded, where containerd panicked before.
+   */
+  hasGoToml24: boolean
   /** A hosts.toml without any `host` table is thrown away. */
   refusesFileWithoutHosts: boolean
   /** Whether `referrers` is a capability; where it is not, the word makes the whole file invalid. */
@@ -21,6 +24,10 @@ export interface Behaviour {
   fallbackSticks: boolean
   /** Whether a refused connection or a timeout on an endpoint without a port falls back to http too. */
   fallbackOnPortError: boolean
+  /** Go's parser refuses more than one colon outside brackets in the host of a URL. */
+  strictColons: boolean
+  /** What looks like a query in an endpoint's path stays where `ns` is added. */
+  keepsQueryOfPath: boolean
   /** Whether the transfer service exists for CRI, as its default way to pull. */
   transferService: boolean
   /** CRI's `registry.config_path` where nothing sets it. */
@@ -74,8 +81,8 @@ function deriveBehaviour(version: Version): Behaviour {
   return {
     // 1.x: getSortedHosts sorts a toml.Tree by position; 2.0: it walks the expressions of go-toml/v2's unstable parser.
     dialect: v2 ? 'go-toml-2' : 'go-toml-1',
-    // go-toml 2.4.0, which 2.4.0 brings along. A distribution links its own into any release: Debian's newest does.
-    refusesTableForValue: from('2.4.0') || (v2 && isOfDistribution(version)),
+    // go.mod: 2.4.3 in 2.4.0, 2.3.0 in 2.3. A distribution links its own into any release: Debian's newest has 2.4.3.
+    hasGoToml24: from('2.4.0') || (v2 && isOfDistribution(version)),
     // 1.7.32: hosts.go, getSortedHosts returns no error for a missing tree.
     refusesFileWithoutHosts: !from('1.7.32'),
     // 2.2.0: hosts.go, parseHostConfig.
@@ -96,6 +103,10 @@ function deriveBehaviour(version: Version): Behaviour {
     fallbackSticks: from('1.7.16'),
     // 1.7.24: resolver.go, isPortError.
     fallbackOnPortError: from('1.7.24'),
+    // GODEBUG urlstrictcolons, which the `go 1.26` of go.mod turns on.
+    strictColons: from('2.3.0'),
+    // 2.2.0: resolver.go, addQuery. Before, addNamespace cut the path off before it read the query.
+    keepsQueryOfPath: from('2.2.0'),
     transferService: from('2.1.0'),
     // 2.2.0: internal/cri/config, Linux.
     defaultConfigPath: from('2.2.0') ? '/etc/containerd/certs.d:/etc/docker/certs.d' : '',

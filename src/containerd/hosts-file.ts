@@ -56,8 +56,8 @@ export function readHostsFile(node: FileNode & { text: string }, directory: stri
     results = new Map()
     memo.set(node, results)
   }
-  const { dialect, refusesTableForValue, refusesFileWithoutHosts, knowsReferrers, dialTimeout } = behaviour
-  const rules = [dialect, refusesTableForValue, refusesFileWithoutHosts, knowsReferrers, dialTimeout !== 'unknown']
+  const { dialect, hasGoToml24, refusesFileWithoutHosts, knowsReferrers, dialTimeout, strictColons } = behaviour
+  const rules = [dialect, hasGoToml24, refusesFileWithoutHosts, knowsReferrers, dialTimeout !== 'unknown', strictColons]
   const key = [directory, ...rules].join('\n')
   const known = results.get(key)
   if (known !== undefined) return known
@@ -109,6 +109,7 @@ function decodeTables(
   const rootFields = reader.fields(root)
   const tables = new Map<string, TableFields>()
   for (const [name, table] of reader.hostTables(root)) tables.set(name, reader.fields(table))
+  if (reader.panic !== null) return { kind: 'panic', ...reader.panic }
   const hosts = order.hosts.flatMap(({ name, position }) => {
     const fields = tables.get(name)
     return fields === undefined ? [] : [reader.hostConfig(name, fields, position)]
@@ -137,6 +138,7 @@ interface TableFields {
 
 class TableReader {
   readonly notes: PathNote[] = []
+  panic: { reason: string; position: SourcePosition } | null = null
   readonly #directory: string
   readonly #behaviour: Behaviour
 
@@ -153,11 +155,27 @@ class TableReader {
       for (const [name, { value }] of host.entries) {
         if (value.kind !== 'table') throw new Refused(`host.${JSON.stringify(name)} must be a table`, value.position)
         this.#noteUnknownKeys(value, ['server'])
+        this.#checkDottedKeys(name, value, tables.has(name))
         const earlier = tables.get(name)?.entries ?? []
         tables.set(name, { ...value, entries: new Map([...earlier, ...value.entries]) })
       }
     }
     return [...tables]
+  }
+
+  /**
+   * go-toml v2 before 2.4: decode.go, fieldByIndex makes what a pointer points to, which is `skip_verify` alone, in the
+   * copy of a table that a map gives out. A dotted key meets such a copy where an earlier key has made the table.
+   */
+  #checkDottedKeys(name: string, table: TomlTable, isThere: boolean): void {
+    const { dialect, hasGoToml24 } = this.#behaviour
+    if (dialect !== 'go-toml-2' || hasGoToml24 || table.form !== 'dotted') return
+    const [first, ...later] = table.entries
+    const candidates = isThere && first !== undefined ? [first, ...later] : later
+    const skipVerify = candidates.find(([key]) => setsField(key, 'skip_verify', dialect))
+    if (skipVerify === undefined) return
+    const reason = `skip_verify as a later dotted key of host.${JSON.stringify(name)} makes this containerd panic`
+    this.panic ??= { reason, position: skipVerify[1].keyPosition }
   }
 
   string(table: TomlTable, key: string): string | null {
@@ -190,10 +208,10 @@ class TableReader {
 
   /** go-toml v2 before 2.4 passes over a header without content, even where its name is no table's: `[server]`. */
   #content(value: TomlValue | undefined): TomlValue | undefined {
-    const { dialect, refusesTableForValue } = this.#behaviour
+    const { dialect, hasGoToml24 } = this.#behaviour
     const isPassedOver =
       dialect === 'go-toml-2' &&
-      !refusesTableForValue &&
+      !hasGoToml24 &&
       value?.kind === 'table' &&
       value.form === 'header' &&
       value.entries.size === 0
@@ -235,7 +253,8 @@ class TableReader {
   #url(declared: string, overridePath: boolean, source: SourcePosition | null) {
     if (declared === '') return { scheme: '', host: '', path: '' }
     // A test of the prefix, not of the scheme: `httpd.local` keeps none.
-    const parsed = parseGoUrl(declared.startsWith('http') ? declared : `https://${declared}`)
+    const { strictColons } = this.#behaviour
+    const parsed = parseGoUrl(declared.startsWith('http') ? declared : `https://${declared}`, { strictColons })
     if (typeof parsed === 'string') throw new Refused(`unable to parse server ${declared}: ${parsed}`, source)
     if (parsed.path === '') return { ...parsed, path: overridePath ? '' : '/v2' }
     const path = cleanPath(parsed.path)

@@ -1,6 +1,7 @@
 import { parseGoUrl } from '../format/go-url.ts'
 import { splitHostPort } from '../format/host-port.ts'
 import { parseIp } from '../format/ip-address.ts'
+import type { Behaviour } from './behaviour.ts'
 import type { DaemonProfile, PathError } from './pull-path.ts'
 
 /** An endpoint of the deprecated `registry.mirrors`, or the one that CRI appends. */
@@ -18,11 +19,13 @@ export interface LegacyEndpoint {
 export function legacyEndpoints(
   registry: string,
   mirrors: DaemonProfile['legacyMirrors'],
+  { strictColons }: Pick<Behaviour, 'strictColons'>,
 ): { endpoints: LegacyEndpoint[]; error: PathError | null } {
   const declared = mirrors.get(registry) ?? mirrors.get('*') ?? []
   const endpoints: LegacyEndpoint[] = []
   for (const text of declared) {
-    const url = parseGoUrl(text.includes('://') ? text : `${schemeOf(text.split('/', 1)[0] ?? '')}://${text}`)
+    const whole = text.includes('://') ? text : `${schemeOf(text.split('/', 1)[0] ?? '')}://${text}`
+    const url = parseGoUrl(whole, { strictColons })
     if (typeof url === 'string') {
       const message = `get registry endpoints: parse endpoint url ${JSON.stringify(text)}: ${url}`
       return { endpoints, error: { code: 'ENDPOINT_INVALID', message, source: null } }

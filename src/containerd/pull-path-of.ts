@@ -218,7 +218,7 @@ function endpointOf(
   // resolver.go joins the path of each request: `//v2` of `http://mirror/` is never sent.
   const path = host.path === '' ? '' : posix.join('/', host.path)
   const url = `${httpsFirst ? 'https' : host.scheme}://${host.host}${path}`
-  const fault = requestFault(host, url)
+  const fault = requestFault(host, url, behaviour)
   if (fault !== null) {
     const message = `${host.declared} is passed over: ${fault}`
     notes.push({ code: 'ENDPOINT_SKIPPED', message, source: host.source })
@@ -248,14 +248,14 @@ function endpointOf(
 }
 
 /** Why Go's client refuses to send anything to a URL; null where it does not. */
-function requestFault(host: HostConfig, url: string): string | null {
+function requestFault(host: HostConfig, url: string, { strictColons }: Behaviour): string | null {
   if (host.scheme === '') return 'missing protocol scheme'
   if (host.scheme !== 'http' && host.scheme !== 'https') return `unsupported protocol scheme ${host.scheme}`
   if (host.host === '') return 'no Host in request URL'
   // net, Dialer: a deadline that has passed.
   if ((parseGoDuration(host.dialTimeout ?? '') ?? 0) < 0)
     return `the dial_timeout of ${host.dialTimeout} is over at once`
-  const parsed = parseGoUrl(url)
+  const parsed = parseGoUrl(url, { strictColons })
   return typeof parsed === 'string' ? parsed : host.headerFault
 }
 
@@ -287,7 +287,7 @@ function legacyPath(registry: string, daemon: DaemonProfile): PullPath {
   const context = { behaviour: behaviourOf(daemon.version), view: NO_FILES, notes: [note] }
   // The transfer service has no legacy mirrors, and so all capabilities (2.1: transfer/registry, registry.go).
   if (!hasMirrors && daemon.pullMode === 'transfer') return withHosts(base, [DEFAULT_HOST], context)
-  const { endpoints: legacy, error } = legacyEndpoints(registry, daemon.legacyMirrors)
+  const { endpoints: legacy, error } = legacyEndpoints(registry, daemon.legacyMirrors, context.behaviour)
   if (error !== null) return { ...base, endpoints: [], notes: context.notes, error }
   const capabilities: Capability[] = ['pull', 'resolve']
   const endpoints: Endpoint[] = []

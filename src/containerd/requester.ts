@@ -149,7 +149,7 @@ export class Requester {
     const { index, kind, object } = order
     const endpoint = this.#endpoint(index)
     const { path, reference, phase } = this.#step
-    let url = requestUrl(endpoint, path.registry, reference.repository, order)
+    let url = requestUrl(endpoint, path.registry, reference.repository, order, this.#step.behaviour)
     let { host } = endpoint
     let inherits = carriesCredentials(endpoint)
     for (let hops = 0; ; hops += 1) {
@@ -255,12 +255,21 @@ export class Requester {
   }
 }
 
-function requestUrl(endpoint: Endpoint, registry: string, repository: string, order: Order): string {
+function requestUrl(
+  endpoint: Endpoint,
+  registry: string,
+  repository: string,
+  order: Order,
+  { keepsQueryOfPath }: Behaviour,
+): string {
   const origin = /^[a-z]+:\/\/[^/]*/.exec(endpoint.url)?.[0] ?? ''
   const path = posix.join('/', endpoint.url.slice(origin.length), repository, order.kind, order.object)
   if (!endpoint.namespaceParam) return `${origin}${path}`
-  // resolver.go, addQuery: what follows a question mark, here from an escaped one in the endpoint's path, is lost.
-  return `${origin}${path.split('?', 1)[0]}?ns=${queryEscape(registry)}`
+  // resolver.go, addNamespace: what follows a question mark, here an escaped one in the endpoint's path, is its query.
+  const [bare = '', ...query] = path.split('?')
+  const kept = keepsQueryOfPath ? new URLSearchParams(query.join('?')) : []
+  const parameters = [...kept, ['ns', registry] as const].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  return `${origin}${bare}?${parameters.map((it) => it.map(queryEscape).join('=')).join('&')}`
 }
 
 /** url.Values.Encode: colons are escaped, spaces are plus signs. */

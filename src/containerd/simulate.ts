@@ -11,7 +11,7 @@ export type Outcome =
   | { kind: 'not-found' }
   /**
    * `path`: containerd fails before it asks anyone. `unknown-content`: what was served is no image, which CRI calls not
-   * found. `wrong-size`: it is not as long as what was resolved.
+   * found. `wrong-size`: it is not as long as what was resolved, or that has no length at all.
    */
   | {
       kind: 'error'
@@ -173,6 +173,8 @@ function resolve(
       if (behaviour.checksReplacementGet && replaced.status > 399) {
         return { kind: 'error', cause: 'status', status: replaced.status }
       }
+      // It has no body: nothing is asked for that has a size of zero (remotes/handlers.go, fetch).
+      if (replaced.status === 304) return { kind: 'error', cause: 'wrong-size' }
       // Before 2.3 the error's own text is taken for the manifest: its digest is then asked for as a blob.
       return { kind: 'resolved', digest: byDigest ? digest : ERROR_BODY, isManifest: false, sizeOfError: byDigest }
     }

@@ -32,15 +32,16 @@ const CHANGES: Readonly<Record<string, Partial<Behaviour>>> = {
   },
   '2.2.0': {
     knowsReferrers: true,
+    keepsQueryOfPath: true,
     defaultConfigPath: '/etc/containerd/certs.d:/etc/docker/certs.d',
     defaultConfigPathCollides: true,
   },
   '2.2.2': { defaultConfigPathCollides: false },
   '2.2.6': { blobsOnlyAfterNotFound: true },
-  '2.3.0': { configVersion: 4, checksReplacementGet: true },
+  '2.3.0': { configVersion: 4, checksReplacementGet: true, strictColons: true },
   '2.3.2': { attempts: 5, retriesTransportErrors: true },
   '2.3.3': { asksForbiddenAgain: true },
-  '2.4.0': { refusesTableForValue: true },
+  '2.4.0': { hasGoToml24: true },
 }
 
 t.test('each release changes what is known to change with it, and nothing else', async (t) => {
@@ -56,7 +57,7 @@ t.test('each release changes what is known to change with it, and nothing else',
 t.test('the rules of the oldest release that is supported', async (t) => {
   t.same(behaviourOf(version('1.7.0')), {
     dialect: 'go-toml-1',
-    refusesTableForValue: false,
+    hasGoToml24: false,
     refusesFileWithoutHosts: true,
     knowsReferrers: false,
     dialTimeout: 'unknown',
@@ -64,6 +65,8 @@ t.test('the rules of the oldest release that is supported', async (t) => {
     localhostScheme: 'http',
     fallbackSticks: false,
     fallbackOnPortError: false,
+    strictColons: false,
+    keepsQueryOfPath: false,
     transferService: false,
     defaultConfigPath: '',
     defaultConfigPathCollides: false,
@@ -93,7 +96,7 @@ t.test('a pre-release has the rules of its release, a package those of its sourc
 
 t.test('a build without the stamp of a release has the TOML library of its distribution', async (t) => {
   const stamped = behaviourOf(version('v2.1.9'))
-  t.same(behaviourOf(version('2.1.9+unknown')), { ...stamped, refusesTableForValue: true })
+  t.same(behaviourOf(version('2.1.9+unknown')), { ...stamped, hasGoToml24: true })
   t.same(behaviourOf(version('1.7.34+unknown')), behaviourOf(version('1.7.34')), '1.x has one alone')
 })
 

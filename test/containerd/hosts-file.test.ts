@@ -210,6 +210,30 @@ t.test('a table header in the place of a value', async (t) => {
   t.same([first?.skipVerify, first?.httpsFirst], [false, true], 'declared by its header')
 })
 
+t.test('skip_verify as a later dotted key of a host makes containerd panic before go-toml 2.4', async (t) => {
+  for (const [file, panics] of [
+    ["host.'http://a'.ca = []\nhost.'http://a'.skip_verify = true\n", true],
+    ["host.'http://a'.x = 1\nhost.'http://a'.skip_verify = true\n", true],
+    ["host = { 'http://a'.ca = [], 'http://a'.skip_verify = true }\n", true],
+    ["[host]\n'http://a'.ca = []\n'http://a'.skip_verify = true\n", true],
+    ["host.'http://a'.skip_verify = true\nhost.'http://a'.ca = []\n", false],
+    ["host.'http://a'.ca = []\nhost.'http://b'.skip_verify = true\n", false],
+    ["host = { 'http://a' = { ca = [], skip_verify = true } }\n", false],
+    ["[host.'http://a']\nca = []\nskip_verify = true\n", false],
+  ] as const) {
+    t.equal(pathOfFile(file, '2.3.4').error?.code, panics ? 'HOST_PANIC' : undefined, file)
+    for (const other of ['1.7.34', '2.4.0', '2.1.9+unknown']) {
+      t.equal(pathOfFile(file, other).error, null, `${other} ${file}`)
+    }
+  }
+})
+
+t.test('two colons in the host of a URL are refused from 2.3 on', async (t) => {
+  const file = "[host.'http://a:1:2']\n[host.'http://b']\n"
+  t.same(urls(pathOfFile(file, '2.2.7')), ['http://a:1:2', 'http://b', DEFAULT], 'the last is the port')
+  t.same(urls(pathOfFile(file, '2.3.0')), [DEFAULT], 'the file is thrown away')
+})
+
 t.test('an IPv6 address in a header ends the file for 1.x alone', async (t) => {
   const file = "[host.'http://[fd00::1]:5000']\n"
   t.equal(pathOfFile(file, '1.7.32').fileUsed, false)

@@ -2,7 +2,7 @@ import t from 'tap'
 import { isLocalhost, legacyEndpoints } from '../../src/containerd/legacy-mirrors.ts'
 
 const urls = (registry: string, mirrors: Readonly<Record<string, readonly string[]>>) => {
-  return legacyEndpoints(registry, new Map(Object.entries(mirrors))).endpoints.map((it) => {
+  return legacyEndpoints(registry, new Map(Object.entries(mirrors)), { strictColons: false }).endpoints.map((it) => {
     return `${it.scheme}://${it.host}${it.path}${it.appended ? ' appended' : ''}`
   })
 }
@@ -44,7 +44,7 @@ t.test('the endpoints of a registry, by what is declared', async (t) => {
 })
 
 t.test('an endpoint that is no URL fails the pull, in words that name it', async (t) => {
-  const { error } = legacyEndpoints('r.io', new Map([['r.io', ['http://a', 'http://b:port']]]))
+  const { error } = legacyEndpoints('r.io', new Map([['r.io', ['http://a', 'http://b:port']]]), { strictColons: false })
   t.match(error, { code: 'ENDPOINT_INVALID', message: /"http:\/\/b:port"/ })
 })
 

@@ -159,7 +159,11 @@ t.test('ns is sent to everybody but the registry itself', async (t) => {
 
 t.test('nobody to resolve, nobody to pull', async (t) => {
   t.equal(pathOfFile("server = 'http://a'\ncapabilities = ['pull']\n").error?.code, 'NO_RESOLVE_HOSTS')
-  t.equal(pathOfFile("server = 'httpx://a'\ncapabilities = ['pull']\n").error?.code, 'NO_RESOLVE_HOSTS', 'counted first')
+  t.equal(
+    pathOfFile("server = 'httpx://a'\ncapabilities = ['pull']\n").error?.code,
+    'NO_RESOLVE_HOSTS',
+    'counted first',
+  )
   t.equal(pathOfFile("server = 'httpx://a'\n").error?.code, 'ENDPOINT_INVALID')
   t.equal(pathOfFile("server = 'http://a'\ncapabilities = ['push']\n").error?.code, 'NO_PULL_HOSTS')
 })

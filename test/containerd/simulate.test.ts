@@ -182,6 +182,12 @@ t.test('an error in the place of that GET: taken for the manifest before 2.3', a
   const answers = ({ method }: SentRequest) => (method === 'HEAD' ? status(200, { digest: null }) : status(500))
   t.same(run(answers, { file: ONE, release: '2.3.0' }).outcome, { kind: 'error', cause: 'status', status: 500 })
   t.ok(lines(run(answers, { file: ONE, release: '2.2.7' }), 'fetch')[0]?.startsWith('GET o blobs <'))
+  const empty = ({ method }: SentRequest) => (method === 'HEAD' ? status(200, { digest: null }) : status(304))
+  for (const release of ['1.7.32', '2.2.7', '2.3.4']) {
+    const simulation = run(empty, { file: ONE, release })
+    t.same(lines(simulation, 'fetch'), [], `${release}: nothing is asked for that has a size of zero`)
+    t.same(simulation.outcome, { kind: 'error', cause: 'wrong-size' })
+  }
 })
 
 t.test('basic credentials', async (t) => {
@@ -244,6 +250,13 @@ t.test('the token of a redirect belongs to the host that it leads to', async (t)
     'GET o token',
     'HEAD cdn manifests v1',
   ])
+})
+
+t.test('a question mark in the path of an endpoint', async (t) => {
+  const file = "[host.'http://m/a%3Fz']\n"
+  const urlOf = (release: string) => run(() => status(404), { file, release }).requests[0]?.url
+  t.equal(urlOf('2.1.9'), 'http://m/a?ns=192.168.1.106', 'cuts it off')
+  t.equal(urlOf('2.2.0'), 'http://m/a?ns=192.168.1.106&z%2Fv2%2Flibrary%2Fapp%2Fmanifests%2Fv1=', 'begins its query')
 })
 
 const TLS = "server = 'http://o:5000'\nskip_verify = true\n[host]\n"

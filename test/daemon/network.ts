@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type KeyPairs, makeKeyPairs } from './key-pairs.ts'
 import type { Recorded, RegistryCase } from './registry.ts'
 import type { RegistryOrder, RegistryReply } from './registry-process.ts'
-import { HARBOR, NAMES } from './site.ts'
+import { DEFAULT_DIRECTORIES, HARBOR, NAMES } from './site.ts'
 
 /**
  * A network namespace with a loopback and nothing else, so that no packet can leave, and a mount namespace, so that
@@ -32,6 +32,9 @@ ip address add ${HARBOR}/32 dev lo
 mount --bind "$1/etc-hosts" /etc/hosts
 mount --bind "$1/resolv.conf" /etc/resolv.conf
 mount -t tmpfs -o mode=0700 tmpfs "$1/memory"
+for directory in ${DEFAULT_DIRECTORIES.join(' ')}; do
+  [ ! -d $directory ] || mount -t tmpfs tmpfs $directory
+done
 exec "$2" "$3" "$1/keys"
 `
 

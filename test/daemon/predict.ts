@@ -5,13 +5,14 @@ import { parseImageReference } from '../../src/containerd/reference.ts'
 import type { Answer, Challenge, SentRequest } from '../../src/containerd/requester.ts'
 import { ERROR_BODY, simulate } from '../../src/containerd/simulate.ts'
 import { type FileView, viewOf } from '../../src/hosts/file-view.ts'
+import { directoryNode, type TreeNode } from '../../src/hosts/tree.ts'
 import type { Version } from '../../src/version.ts'
 import { hostsTree } from './hosts-files.ts'
 import { digestOf, type TestImage } from './image.ts'
 import type { KeyPairs } from './key-pairs.ts'
 import { type AskedOf, askedOf, type PlannedAnswer, PlannedAnswers, type PlannedChallenge } from './plan.ts'
 import { lineOf, type PullCase, referenceOf, type Seen } from './pull-case.ts'
-import { keyOf, type Listener, listenerOf } from './site.ts'
+import { DEFAULT_DIRECTORIES, keyOf, type Listener, listenerOf } from './site.ts'
 
 /** What the prediction knows of the daemon. */
 export interface PredictedDaemon {
@@ -19,6 +20,9 @@ export interface PredictedDaemon {
   reading: DaemonConfigReading
   roots: string
 }
+
+/** The roots that 2.2 and later look into by default: the network hides them from its daemons. */
+const NOT_THERE: readonly (readonly [string, TreeNode])[] = DEFAULT_DIRECTORIES.map((it) => [it, directoryNode([])])
 
 /** What Pullpath reads in a case. */
 export interface PathOfCase {
@@ -38,7 +42,7 @@ export function pathOfCase(
   if (!reading.ok) return null
   const { pullMode, configPath, legacyMirrors } = reading.config
   const { registry } = parseImageReference(referenceOf(pull, image))
-  const view = viewOf(new Map([[roots, hostsTree(roots, pull.files, keyPairs)]]))
+  const view = viewOf(new Map([...NOT_THERE, [roots, hostsTree(roots, pull.files, keyPairs)]]))
   const path = pullPathOf(registry, { version, pullMode, configPath: configPath.value, legacyMirrors }, view)
   const file = path.file === null ? undefined : view.lookup(path.file)
   return { path, view, text: file?.kind === 'file' ? (file.text ?? '') : '' }

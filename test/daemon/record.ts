@@ -3,7 +3,7 @@
  *
  *   node test/daemon/record.ts [NAME...]
  *
- * Without a name: all of them. A new case is a file test/fixtures/daemon/NAME.json with `about`, `case` and
+ * Without a name: all of them. What was recorded of daemons that are not here stays. A new case is a file test/fixtures/daemon/NAME.json with `about`, `case` and
  * `"seen": []`; the report of a mismatch ends with its `case`. Says where the prediction is another one.
  */
 import { isDeepStrictEqual } from 'node:util'
@@ -15,9 +15,10 @@ const missing = missingTools()
 if (missing !== null) throw new Error(missing)
 const names = process.argv.slice(2)
 const chosen = knownCases().filter(({ name }) => names.length === 0 || names.includes(name))
-const recordings = new Map<string, Recording[]>(chosen.map(({ name }) => [name, []]))
+const profiles = testedProfiles()
+const recordings = new Map<string, Recording[]>(chosen.map(({ name, seen }) => [name, seen.flatMap(ofOthers)]))
 
-for (const tested of testedProfiles()) {
+for (const tested of profiles) {
   const on = { containerd: tested.containerd.version.text, profile: tested.profile }
   await withDaemon(tested, async (daemon) => {
     for (const known of chosen) {
@@ -33,3 +34,12 @@ for (const tested of testedProfiles()) {
   })
 }
 for (const known of chosen) writeKnownCase({ ...known, seen: recordings.get(known.name) ?? [] } satisfies KnownCase)
+
+/** A recording without the daemons that run now. */
+function ofOthers({ on, did }: Recording): Recording[] {
+  const others = on.filter(
+    (it) =>
+      !profiles.some(({ containerd, profile }) => it.containerd === containerd.version.text && it.profile === profile),
+  )
+  return others.length === 0 ? [] : [{ on: others, did }]
+}

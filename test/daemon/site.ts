@@ -41,6 +41,9 @@ export const NAMES: Readonly<Record<string, string>> = {
   'httpmirror.test': '127.0.0.2',
 }
 
+/** Empty in the namespace, whatever the machine has there. */
+export const DEFAULT_DIRECTORIES = ['/etc/containerd', '/etc/docker'] as const
+
 /** Where a request ends: null, where nobody answers (a port without listener, a name without address). */
 export interface Listener {
   address: string
