@@ -230,7 +230,7 @@ t.test('skip_verify as a later dotted key of a host makes containerd panic befor
 
 t.test('two colons in the host of a URL are refused from 2.3 on', async (t) => {
   const file = "[host.'http://a:1:2']\n[host.'http://b']\n"
-  t.same(urls(pathOfFile(file, '2.2.7')), ['http://a:1:2', 'http://b', DEFAULT], 'the last is the port')
+  t.same(urls(pathOfFile(file, '2.2.7')), ['http://a:1:2/v2', 'http://b/v2', DEFAULT], 'the last is the port')
   t.same(urls(pathOfFile(file, '2.3.0')), [DEFAULT], 'the file is thrown away')
 })
 

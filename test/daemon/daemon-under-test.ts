@@ -137,6 +137,6 @@ export class DaemonUnderTest {
 
 function recordedLine(recorded: Recorded, image: TestImage): string {
   if (recorded.kind === 'handshake') return `TLS ${recorded.listener}`
-  const { tls, method, host, target, authorized, certified } = recorded
-  return lineOf({ method, url: `${tls ? 'https' : 'http'}://${host}${target}`, authorized, certified }, image)
+  const { tls, host, target, ...marks } = recorded
+  return lineOf({ ...marks, url: `${tls ? 'https' : 'http'}://${host}${target}` }, image)
 }

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { PullProfile } from './daemon-configuration.ts'
 import type { PullCase, Seen } from './pull-case.ts'
 
-/** What the daemons of some releases, each in a profile, did in a case. */
+/** What some daemons did in a case. */
 export interface Recording {
-  on: readonly { containerd: string; profile: PullProfile }[]
+  /** Each a release and a profile: `2.1.9+unknown talos`. */
+  on: readonly string[]
   did: Seen
 }
 
@@ -34,6 +34,6 @@ export function writeKnownCase({ name, ...content }: KnownCase): void {
 }
 
 /** What a daemon was recorded to do; undefined where it never ran the case. */
-export function recordedOn({ seen }: KnownCase, containerd: string, profile: PullProfile): Seen | undefined {
-  return seen.find(({ on }) => on.some((it) => it.containerd === containerd && it.profile === profile))?.did
+export function recordedOn({ seen }: KnownCase, daemon: string): Seen | undefined {
+  return seen.find(({ on }) => on.includes(daemon))?.did
 }

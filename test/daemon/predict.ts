@@ -1,3 +1,4 @@
+import { behaviourOf } from '../../src/containerd/behaviour.ts'
 import type { DaemonConfigReading } from '../../src/containerd/daemon-config.ts'
 import type { Endpoint, PullPath } from '../../src/containerd/pull-path.ts'
 import { pullPathOf } from '../../src/containerd/pull-path-of.ts'
@@ -60,6 +61,8 @@ export function predict(pull: PullCase, image: TestImage, daemon: PredictedDaemo
       const file = view.lookup(it)
       return file?.kind === 'file' && file.text?.includes(keyPairs.own) === true
     })
+  // 2.1: the authorizer has them too.
+  const sendsToRealms = behaviourOf(daemon.version).headerSeparatesAuthorizer
   const requests: string[] = []
   const answers = (request: SentRequest): Answer => {
     const [, scheme = '', host = ''] = /^([a-z]+):\/\/([^/?]*)/.exec(request.url) ?? []
@@ -73,7 +76,8 @@ export function predict(pull: PullCase, image: TestImage, daemon: PredictedDaemo
     }
     const certified = scheme === 'https' && endpoint?.client === true
     const url = request.url.replace(ERROR_BODY, digestOf(''))
-    requests.push(lineOf({ ...request, url, certified }, image))
+    const headers = request.kind === 'token' && !sendsToRealms ? [] : ownHeaders(endpoint)
+    requests.push(lineOf({ ...request, url, certified, headers }, image))
     if (scheme === 'http' && listener.kind !== 'plain') return { kind: 'status', status: 400 }
     const asked = askedOf(listener, request.method, url.replace(/^[a-z]+:\/\/[^/]*/, ''))
     return answerOf(planned.next(asked), asked, request, image)
@@ -90,6 +94,12 @@ export function predict(pull: PullCase, image: TestImage, daemon: PredictedDaemo
     const isNotFound = outcome.cause === 'unknown-content' || (outcome.cause === 'path' && hasNoHosts)
     return isNotFound ? 'not-found' : 'failed'
   }
+}
+
+/** Those that Go's client would not send by itself. */
+function ownHeaders(endpoint: Endpoint | undefined): string[] {
+  const names = (endpoint?.headerNames ?? []).map((it) => it.toLowerCase()).filter((it) => it.startsWith('x-'))
+  return [...new Set(names)].sort()
 }
 
 /** Why a handshake comes to nothing; null where it succeeds. */

@@ -12,6 +12,11 @@ export interface Profile {
   profile: PullProfile
 }
 
+/** As recordings name it: `2.1.9+unknown talos`. */
+export function nameOf({ containerd, profile }: Profile): string {
+  return `${containerd.version.text} ${profile}`
+}
+
 /** 2.x as Talos configures it (local pull), 2.x with its own default (transfer service), 1.x; then the further ones. */
 export function testedProfiles(): Profile[] {
   return [

@@ -31,7 +31,7 @@ export function referenceOf({ image }: PullCase, { repository, manifests }: Test
 
 /** A request as both sides write it, without what differs from run to run. */
 export function lineOf(
-  request: { method: string; url: string; authorized: boolean; certified: boolean },
+  request: { method: string; url: string; authorized: boolean; certified: boolean; headers: readonly string[] },
   image: TestImage,
 ): string {
   const [, scheme = '', host = '', rest = ''] = /^([a-z]+):\/\/([^/]*)(.*)$/s.exec(request.url) ?? []
@@ -40,8 +40,9 @@ export function lineOf(
   const target = unescaped(sent)
     .replace(image.repository, 'REPOSITORY')
     .replace(/sha256:[0-9a-f]{64}/, digestName)
-  const marks = `${request.authorized ? ' +credentials' : ''}${request.certified ? ' +certificate' : ''}`
-  return `${request.method} ${scheme}://${host.replace(/:$/, '')}${target}${marks}`
+  const { authorized, certified, headers } = request
+  const marks = [...(authorized ? ['credentials'] : []), ...(certified ? ['certificate'] : []), ...headers]
+  return `${request.method} ${scheme}://${host.replace(/:$/, '')}${target}${marks.map((it) => ` +${it}`).join('')}`
 
   function digestName(digest: string): string {
     const manifest = image.manifests.indexOf(digest)

@@ -8,7 +8,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { type KnownCase, knownCases, type Recording, writeKnownCase } from './known-cases.ts'
-import { testedProfiles, withDaemon } from './profiles.ts'
+import { nameOf, testedProfiles, withDaemon } from './profiles.ts'
 import { missingTools } from './tools.ts'
 
 const missing = missingTools()
@@ -19,7 +19,7 @@ const profiles = testedProfiles()
 const recordings = new Map<string, Recording[]>(chosen.map(({ name, seen }) => [name, seen.flatMap(ofOthers)]))
 
 for (const tested of profiles) {
-  const on = { containerd: tested.containerd.version.text, profile: tested.profile }
+  const on = nameOf(tested)
   await withDaemon(tested, async (daemon) => {
     for (const known of chosen) {
       const { predicted, seen } = await daemon.compare(known.case)
@@ -28,7 +28,7 @@ for (const tested of profiles) {
       if (same === undefined) all.push({ on: [on], did: seen })
       else same.on = [...same.on, on]
       if (isDeepStrictEqual(predicted, seen)) continue
-      console.error(`${known.name}, ${on.containerd}, ${on.profile}: predicted`, predicted, 'seen', seen)
+      console.error(`${known.name}, ${on}: predicted`, predicted, 'seen', seen)
       process.exitCode = 1
     }
   })
@@ -37,9 +37,6 @@ for (const known of chosen) writeKnownCase({ ...known, seen: recordings.get(know
 
 /** A recording without the daemons that run now. */
 function ofOthers({ on, did }: Recording): Recording[] {
-  const others = on.filter(
-    (it) =>
-      !profiles.some(({ containerd, profile }) => it.containerd === containerd.version.text && it.profile === profile),
-  )
+  const others = on.filter((it) => !profiles.some((tested) => nameOf(tested) === it))
   return others.length === 0 ? [] : [{ on: others, did }]
 }

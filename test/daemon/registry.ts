@@ -18,6 +18,8 @@ export type Recorded =
       authorized: boolean
       /** Whether a client certificate came with it. */
       certified: boolean
+      /** Names of headers of a hosts.toml, in lower case and in order. */
+      headers: readonly string[]
     }
   /** A TLS handshake that came to nothing, or was sent to a listener without TLS. */
   | { kind: 'handshake'; listener: string }
@@ -129,6 +131,7 @@ export class RecordingRegistry {
         // OAuth's POST has them in its body.
         authorized: head.headers.has('authorization') || head.method === 'POST',
         certified: secure?.getPeerX509Certificate() !== undefined,
+        headers: [...head.headers.keys()].filter((it) => it.startsWith('x-')).sort(),
       })
       if (secure === null && listener.kind !== 'plain') return errorAnswer(400)
       const planned = this.#answer(head, listener)

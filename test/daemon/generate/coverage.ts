@@ -98,7 +98,7 @@ const FEATURES: Readonly<Record<string, Feature>> = {
   'certificate that cannot be loaded': ({ path }) => path.error?.code === 'CERTIFICATE_UNUSABLE',
   'missing CA': inText(/missing\.pem/),
   ca: ({ path }) => path.endpoints.some((it) => it.ca.length > 0),
-  'client certificate': ({ requests }) => requests.some((it) => it.endsWith('+certificate')),
+  'client certificate': ({ requests }) => requests.some((it) => it.includes('+certificate')),
   skip_verify: inText(/^skip_verify = (true|false)/m),
   'http with a TLS setting': noted('HTTPS_FIRST'),
   dial_timeout: inText(/^dial_timeout/m),
@@ -159,7 +159,7 @@ function answersGiven({ pull, requests }: CoveredCase): PlannedAnswer[] {
     const [, method = '', scheme = '', host = '', target = ''] = /^(\S+) ([a-z]+):\/\/([^/]*)(.*)$/.exec(line) ?? []
     const listener = listenerOf(scheme, host)
     if (listener === null || (scheme === 'http' && listener.kind !== 'plain')) return []
-    return [planned.next(askedOf(listener, method, target.replace(/ \+\S+$/, '')))]
+    return [planned.next(askedOf(listener, method, target.replace(/( \+\S+)+$/, '')))]
   })
 }
 
