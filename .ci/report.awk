@@ -2,7 +2,7 @@
 # names of the tests around it and its diagnosis (the difference, the place), without the excerpts of the source; what
 # was skipped, with its reason.
 #
-#   awk -v most=20 -v lines=60 -f .ci/report.awk RESULTS
+#   awk -v most=20 -v lines=150 -f .ci/report.awk RESULTS
 #
 # most: failures that are shown, further ones are counted; lines: of each diagnosis, and of each run of comments.
 
