@@ -179,58 +179,51 @@ class TableReader {
   }
 
   string(table: TomlTable, key: string): string | null {
-    const value = this.#content(fieldOf(table, key, this.#behaviour.dialect))
-    if (value === undefined) return null
-    if (value.kind !== 'string') throw new Refused(`${key} must be a string`, value.position)
-    return value.value
+    return this.#last(this.#values(table, key), (value) => {
+      if (value.kind !== 'string') throw new Refused(`${key} must be a string`, value.position)
+      return value.value
+    })
   }
 
   fields(table: TomlTable): TableFields {
     if (table.form === 'root') this.#noteUnknownKeys(table, [])
     const knowsTimeout = this.#behaviour.dialTimeout !== 'unknown'
     return {
-      capabilities: this.#decode(table, 'capabilities', words) ?? [],
-      ca: this.#content(fieldOf(table, 'ca', this.#behaviour.dialect)),
-      client: this.#content(fieldOf(table, 'client', this.#behaviour.dialect)),
-      skipVerify: this.#decode(table, 'skip_verify', this.#boolean) ?? null,
-      header: this.#decode(table, 'header', headerTable) ?? null,
-      overridePath: this.#decode(table, 'override_path', this.#boolean) ?? false,
-      dialTimeout: (knowsTimeout ? this.#decode(table, 'dial_timeout', this.#timeoutText) : null) ?? null,
+      capabilities: this.#last(this.#declared(table, 'capabilities'), words) ?? [],
+      ca: this.#values(table, 'ca').at(-1),
+      client: this.#values(table, 'client').at(-1),
+      // A header that is passed over has made the field by then.
+      skipVerify:
+        this.#boolean(table, 'skip_verify') ?? (this.#declared(table, 'skip_verify').length > 0 ? false : null),
+      header: this.#last(this.#declared(table, 'header'), headerTable),
+      overridePath: this.#boolean(table, 'override_path') ?? false,
+      dialTimeout: knowsTimeout ? this.#last(this.#values(table, 'dial_timeout'), timeoutText) : null,
     }
   }
 
   /** Every spelling of a field is decoded, so that a wrong type in any of them counts; the last one sets it. */
-  #decode<T>(table: TomlTable, field: (typeof FIELDS)[number], decode: (value: TomlValue, key: string) => T) {
-    return entriesOf(table, field, this.#behaviour.dialect)
-      .map(({ value }) => decode(value, field))
-      .at(-1)
+  #last<T>(values: readonly TomlValue[], decode: (value: TomlValue) => T): T | null {
+    return values.map(decode).at(-1) ?? null
+  }
+
+  #declared(table: TomlTable, field: string): TomlValue[] {
+    return entriesOf(table, field, this.#behaviour.dialect).map(({ value }) => value)
   }
 
   /** go-toml v2 before 2.4 passes over a header without content, even where its name is no table's: `[server]`. */
-  #content(value: TomlValue | undefined): TomlValue | undefined {
+  #values(table: TomlTable, field: string): TomlValue[] {
     const { dialect, hasGoToml24 } = this.#behaviour
-    const isPassedOver =
-      dialect === 'go-toml-2' &&
-      !hasGoToml24 &&
-      value?.kind === 'table' &&
-      value.form === 'header' &&
-      value.entries.size === 0
-    return isPassedOver ? undefined : value
+    const passesOver = dialect === 'go-toml-2' && !hasGoToml24
+    return this.#declared(table, field).filter(
+      (it) => !(passesOver && it.kind === 'table' && it.form === 'header' && it.entries.size === 0),
+    )
   }
 
-  /** A header that go-toml v2 passes over has made the field by then: it is declared, and false. */
-  readonly #boolean = (declared: TomlValue, key: string): boolean => {
-    const value = this.#content(declared)
-    if (value === undefined) return false
-    if (value.kind !== 'boolean') throw new Refused(`${key} must be true or false`, value.position)
-    return value.value
-  }
-
-  readonly #timeoutText = (declared: TomlValue): TableFields['dialTimeout'] => {
-    const value = this.#content(declared)
-    if (value === undefined) return null
-    if (value.kind !== 'string') throw new Refused('dial_timeout must be a string such as "200ms"', value.position)
-    return { text: value.value, position: value.position }
+  #boolean(table: TomlTable, field: string): boolean | null {
+    return this.#last(this.#values(table, field), (value) => {
+      if (value.kind !== 'boolean') throw new Refused(`${field} must be true or false`, value.position)
+      return value.value
+    })
   }
 
   /** containerd: hosts.go, parseHostConfig. */
@@ -329,6 +322,11 @@ function words(value: TomlValue): { word: string; position: SourcePosition }[] {
     if (it.kind !== 'string') throw new Refused('capabilities must be a list of strings', it.position)
     return { word: it.value, position: it.position }
   })
+}
+
+function timeoutText(value: TomlValue): TableFields['dialTimeout'] {
+  if (value.kind !== 'string') throw new Refused('dial_timeout must be a string such as "200ms"', value.position)
+  return { text: value.value, position: value.position }
 }
 
 function headerTable(value: TomlValue): TomlTable {

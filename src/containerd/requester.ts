@@ -211,10 +211,14 @@ export class Requester {
     return 'retry'
   }
 
-  /** Endpoints without settings of their own share one credential store, which knows hosts apart by name. */
+  /**
+   * Endpoints without settings of their own share one credential store, which knows hosts apart by name (hosts.go). The
+   * deprecated mirrors have one each (cri: image_pull.go, registryHosts).
+   */
   #storeOf(index: number, host: string): string {
     const endpoint = this.#endpoint(index)
     const own =
+      this.#step.path.endpoints.some((it) => it.declaredIn === 'mirrors') ||
       endpoint.ca.length > 0 ||
       endpoint.client ||
       endpoint.skipVerify !== null ||

@@ -206,6 +206,8 @@ t.test('a table header in the place of a value', async (t) => {
   ] as const) {
     t.equal(pathOfFile(file, version).fileUsed, used, `${version} ${file}`)
   }
+  const kept = pathOfFile("Server = 'http://b'\n[server]\n[host.'http://a']\n")
+  t.same(urls(kept), ['http://a/v2', 'http://b/v2'], 'what is passed over takes nothing away')
   const [first] = pathOfFile("[host.'http://a'.skip_verify]\n").endpoints
   t.same([first?.skipVerify, first?.httpsFirst], [false, true], 'declared by its header')
 })

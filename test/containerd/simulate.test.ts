@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { pullPathOf } from '../../src/containerd/pull-path-of.ts'
 import { parseImageReference } from '../../src/containerd/reference.ts'
 import type { Answer, Answers, SentRequest } from '../../src/containerd/requester.ts'
 import { type Simulation, simulate } from '../../src/containerd/simulate.ts'
-import { pathOfFile, VERSIONS, version } from './node.ts'
+import { viewOf } from '../../src/hosts/file-view.ts'
+import { daemon, pathOfFile, VERSIONS, version } from './node.ts'
 
 const digestOf = (digit: string) => `sha256:${digit.repeat(64)}`
 const IMAGE = { manifests: [digestOf('a')], config: digestOf('c'), layers: [digestOf('1'), digestOf('2')] }
@@ -197,6 +199,26 @@ t.test('basic credentials', async (t) => {
   t.same(lines(simulation).slice(0, 3), ['HEAD o manifests v1', 'HEAD o manifests v1', 'GET o manifests a'])
   t.same(simulation.outcome, { kind: 'pulled' }, 'resolve and fetch each learn of it')
   t.same(run(answers, { file: ONE }).outcome, { kind: 'error', cause: 'authorization' })
+})
+
+t.test('endpoints share credentials in a hosts.toml, and never as deprecated mirrors', async (t) => {
+  const answers: Answers = ({ authorized }) =>
+    authorized ? status(404) : status(401, { challenge: { scheme: 'basic' } })
+  const mirrors = {
+    ...daemon('2.1.9', { configPath: '' }),
+    legacyMirrors: new Map([['*', ['http://m', 'http://m/x']]]),
+  }
+  for (const [path, expected] of [
+    [pathOfFile("[host.'http://m']\n[host.'http://m/x']\n", '2.1.9'), [false, true, true]],
+    [pullPathOf('192.168.1.106', mirrors, viewOf(new Map())), [false, true, false, true]],
+  ] as const) {
+    const options = { version: version('2.1.9'), credentials: true }
+    const { requests } = simulate(path, parseImageReference(TAG), IMAGE, answers, options)
+    t.same(
+      requests.filter((it) => it.url.startsWith('http://m')).map((it) => it.authorized),
+      expected,
+    )
+  }
 })
 
 const bearer: Answers = ({ kind, authorized }) => {

@@ -18,7 +18,7 @@ export interface Containerd {
  * With `CI=true` a missing tool is no excuse: callers fail on it. `further`: programs that a caller needs besides.
  */
 export function missingTools(further: readonly string[] = []): string | null {
-  if (process.getuid?.() !== 0) return 'they need root, for network namespaces'
+  if (process.getuid?.() !== 0) return 'run them as root: they make network namespaces'
   const needed = [...UNPACKED, 'unshare', 'nsenter', 'mount', 'ip', 'openssl', ...further]
   const missing = needed.filter((it) => !isThere(it))
   return missing.length === 0 ? null : `${missing.join(', ')} missing: eval "$(.ci/tools)" gets them`

@@ -119,7 +119,9 @@ const header = fc.constantFrom<Field[]>(
 )
 const goodHeader = fc.constantFrom<Field[]>(['X-Test', '"a"'], ['X-Tests', '["a", "b"]'])
 
-const uniqueFields = (maxLength: number) => fc.uniqueArray(field, { maxLength, selector: ([key]) => key })
+// The library of 1.x takes a key twice in an inline table, in two spellings too, which this reader refuses.
+const uniqueFields = (maxLength: number) =>
+  fc.uniqueArray(field, { maxLength, selector: ([key]) => key.replaceAll('"', '') })
 
 const block: fc.Arbitrary<HostBlock> = fc.record({
   url: endpointUrl,
