@@ -6,6 +6,7 @@ import { parseToml, type TomlTable, type TomlValue } from '../format/toml-docume
 import type { FileNode } from '../hosts/tree.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { Behaviour } from './behaviour.ts'
+import { dottedKeyPanic } from './dotted-key-panic.ts'
 import { type HostOrder, orderOfHosts } from './host-order.ts'
 import type { Capability, PathNote } from './pull-path.ts'
 import { entriesOf, fieldOf, setsField } from './toml-field.ts'
@@ -89,19 +90,29 @@ function decodeHostsFile(text: string, directory: string, behaviour: Behaviour):
   if (!parsed.ok) return { kind: 'ignored', reason: parsed.error.message, position: parsed.error.position }
   const order = orderOfHosts(parsed.document, behaviour)
   if (order.kind !== 'order') return order
+  const panic = dottedKeyPanic(parsed.document.root, behaviour)
   try {
-    return decodeTables(parsed.document.root, order, directory, behaviour)
+    return decodeTables(parsed.document.root, order, directory, { behaviour, panic })
   } catch (error) {
+    // The text is decoded from its beginning to its end: what goes wrong first counts.
+    if (error instanceof Refused && panic !== null && isBefore(panic.position, error.position)) {
+      return { kind: 'panic', ...panic }
+    }
     if (error instanceof Refused) return { kind: 'ignored', reason: error.message, position: error.position }
     throw error
   }
+}
+
+function isBefore(first: SourcePosition, second: SourcePosition | null): boolean {
+  if (second === null || first.line !== second.line) return second !== null && first.line < second.line
+  return first.column < second.column
 }
 
 function decodeTables(
   root: TomlTable,
   order: HostOrder & { kind: 'order' },
   directory: string,
-  behaviour: Behaviour,
+  { behaviour, panic }: { behaviour: Behaviour; panic: ReturnType<typeof dottedKeyPanic> },
 ): HostsFile {
   const reader = new TableReader(directory, behaviour)
   // The whole file is decoded before the hosts are looked at: a wrong type anywhere throws it away.
@@ -109,7 +120,7 @@ function decodeTables(
   const rootFields = reader.fields(root)
   const tables = new Map<string, TableFields>()
   for (const [name, table] of reader.hostTables(root)) tables.set(name, reader.fields(table))
-  if (reader.panic !== null) return { kind: 'panic', ...reader.panic }
+  if (panic !== null) return { kind: 'panic', ...panic }
   const hosts = order.hosts.flatMap(({ name, position }) => {
     const fields = tables.get(name)
     return fields === undefined ? [] : [reader.hostConfig(name, fields, position)]
@@ -138,7 +149,6 @@ interface TableFields {
 
 class TableReader {
   readonly notes: PathNote[] = []
-  panic: { reason: string; position: SourcePosition } | null = null
   readonly #directory: string
   readonly #behaviour: Behaviour
 
@@ -155,27 +165,11 @@ class TableReader {
       for (const [name, { value }] of host.entries) {
         if (value.kind !== 'table') throw new Refused(`host.${JSON.stringify(name)} must be a table`, value.position)
         this.#noteUnknownKeys(value, ['server'])
-        this.#checkDottedKeys(name, value, tables.has(name))
         const earlier = tables.get(name)?.entries ?? []
         tables.set(name, { ...value, entries: new Map([...earlier, ...value.entries]) })
       }
     }
     return [...tables]
-  }
-
-  /**
-   * go-toml v2 before 2.4: decode.go, fieldByIndex makes what a pointer points to, which is `skip_verify` alone, in the
-   * copy of a table that a map gives out. A dotted key meets such a copy where an earlier key has made the table.
-   */
-  #checkDottedKeys(name: string, table: TomlTable, isThere: boolean): void {
-    const { dialect, hasGoToml24 } = this.#behaviour
-    if (dialect !== 'go-toml-2' || hasGoToml24 || table.form !== 'dotted') return
-    const [first, ...later] = table.entries
-    const candidates = isThere && first !== undefined ? [first, ...later] : later
-    const skipVerify = candidates.find(([key]) => setsField(key, 'skip_verify', dialect))
-    if (skipVerify === undefined) return
-    const reason = `skip_verify as a later dotted key of host.${JSON.stringify(name)} makes this containerd panic`
-    this.panic ??= { reason, position: skipVerify[1].keyPosition }
   }
 
   string(table: TomlTable, key: string): string | null {

@@ -230,6 +230,14 @@ t.test('skip_verify as a later dotted key of a host makes containerd panic befor
   }
 })
 
+t.test('of a panic and a wrong type the one that comes first in the text counts', async (t) => {
+  const panic = "host.'http://a'.ca = []\nhost.'http://a'.skip_verify = true\n"
+  t.equal(pathOfFile(`${panic}[host.'http://b']\noverride_path = 1\n`, '2.3.4').error?.code, 'HOST_PANIC')
+  t.equal(pathOfFile(`server = 1\n${panic}`, '2.3.4').error, null)
+  t.equal(pathOfFile(`${panic}[host.'http://b']\ncapabilities = ['x']\n`, '2.3.4').error?.code, 'HOST_PANIC')
+  t.equal(pathOfFile(`capabilities = ['x']\n${panic}`, '2.3.4').error?.code, 'HOST_PANIC', 'words are read afterwards')
+})
+
 t.test('two colons in the host of a URL are refused from 2.3 on', async (t) => {
   const file = "[host.'http://a:1:2']\n[host.'http://b']\n"
   t.same(urls(pathOfFile(file, '2.2.7')), ['http://a:1:2/v2', 'http://b/v2', DEFAULT], 'the last is the port')
