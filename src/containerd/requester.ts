@@ -287,8 +287,9 @@ function hostOf(url: string): string | null {
   return /^[a-z]+:\/\/([^/?#]*)/.exec(url)?.[1] ?? null
 }
 
+/** net/url, Hostname: without port and brackets. */
 function nameOf(host: string): string {
-  return splitHostPort(host)?.host ?? host
+  return splitHostPort(host)?.host ?? host.replace(/^\[(.*)\]$/, '$1')
 }
 
 /** net/http, isDomainOrSubdomain: addresses of IPv6 are nobody's sub-domain. */

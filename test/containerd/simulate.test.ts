@@ -274,6 +274,20 @@ t.test('the token of a redirect belongs to the host that it leads to', async (t)
   ])
 })
 
+t.test('credentials go along with a redirect to another port of an IPv6 address', async (t) => {
+  const answers: Answers = ({ url, authorized }) => {
+    if (url.startsWith('http://[fd00::1]:81/')) return status(200)
+    return authorized
+      ? status(307, { location: 'http://[fd00::1]:81/x' })
+      : status(401, { challenge: { scheme: 'basic' } })
+  }
+  const { requests } = run(answers, { file: "server = 'http://[fd00::1]'\n[host]\n", credentials: true })
+  t.same(
+    requests.slice(0, 3).map((it) => it.authorized),
+    [false, true, true],
+  )
+})
+
 t.test('a question mark in the path of an endpoint', async (t) => {
   const file = "[host.'http://m/a%3Fz']\n"
   const urlOf = (release: string) => run(() => status(404), { file, release }).requests[0]?.url
