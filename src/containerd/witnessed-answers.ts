@@ -66,6 +66,8 @@ export class WitnessedAnswers {
   /** By object: how many of its steps are passed. */
   readonly #passed = new Map<string, number>()
   #tokenIsGiven = true
+  /** Whether the token was asked for over https first: the fallback to http is kept for one host at a time. */
+  #tokenFallsBack = false
 
   /** `isPulled`: the fetch came to its end, so that what was asked last was answered. */
   constructor(steps: readonly WitnessedStep[], { endpoints }: PullPath, isPulled: boolean) {
@@ -75,7 +77,10 @@ export class WitnessedAnswers {
   }
 
   next(request: SentRequest): Answer {
-    if (request.kind === 'token') return { kind: 'status', status: this.#tokenIsGiven ? 200 : 401 }
+    if (request.kind === 'token') {
+      if (this.#tokenFallsBack && request.url.startsWith('https:')) return { kind: 'tls', failure: 'plain-http' }
+      return { kind: 'status', status: this.#tokenIsGiven ? 200 : 401 }
+    }
     const { object } = request
     // A prediction without content: what stands for it is there.
     if (object === '') return { kind: 'status', status: 200 }
@@ -121,9 +126,12 @@ export class WitnessedAnswers {
     if (last.challenge === null) return { kind: 'status', status: 401 }
     if (last.challenge === 'basic') return { kind: 'status', status: 401, challenge: { scheme: 'basic' } }
     const end = following ?? this.#steps.find((it) => it.object !== null && it.index > index)
-    const token = this.#steps
+    const tokens = this.#steps
       .slice(index + 1, end?.index)
-      .find((it) => it.object === null && it.redirectedFrom === null)
+      .filter((it) => it.object === null && it.redirectedFrom === null)
+    const [first, second] = tokens
+    this.#tokenFallsBack = first?.status === null && second?.key === first.key
+    const token = this.#tokenFallsBack ? second : first
     this.#tokenIsGiven = token?.outcome == null ? isRepeated : token.outcome < 300
     const error = last.refusesToken ? { error: 'invalid_token' } : {}
     return { kind: 'status', status: 401, challenge: { scheme: 'bearer', realm: 'https://token.invalid', ...error } }

@@ -249,6 +249,25 @@ t.test('tokens and the targets of redirects stand aside', async (t) => {
   ])
 })
 
+t.test('a token over https that turns out to be http makes https come first again', async (t) => {
+  // The fallback is kept for one host at a time: seen on 2.1.9.
+  const path = pathOfFile(`[host.'http://192.168.1.106:5000']\n  skip_verify = true\n`, '2.1.9')
+  const challenge = { scheme: 'bearer', realm: 'https://auth.lan:5000/token' } as const
+  const answers = ({ url, kind, authorized }: SentRequest): Answer => {
+    if (url.startsWith('https:')) return { kind: 'tls', failure: 'plain-http' }
+    return authorized || kind === 'token' ? status(200) : { kind: 'status', status: 401, challenge }
+  }
+  const witness = witnessOf(answers, { path })
+  const tokens = witness.requests.filter((it) => it.path === '/token')
+  t.strictSame(
+    tokens.slice(0, 2).map((it) => it.status),
+    [null, 200],
+    'it was asked for twice',
+  )
+  const comparison = compare(witness, { path })
+  t.equal(comparison.agrees, true, JSON.stringify(comparison.requests, null, 1))
+})
+
 t.test('an endpoint with a header alone is dumped twice by 2.1, and asked once', async (t) => {
   const path = pathOfFile("server = 'http://o'\n[host.'http://m']\n[host.'http://m'.header]\nX-A = 'b'", '2.1.9')
   const refused = ({ url }: SentRequest): Answer =>
