@@ -17,6 +17,7 @@ import { TRIGGERS, type Trigger } from './metrics/catalogue.ts'
 import { metricsPage } from './metrics/metrics-page.ts'
 import { ReportMetrics } from './metrics/report-metrics.ts'
 import { DaemonWatch } from './pull/daemon-watch.ts'
+import { ProbeRounds } from './pull/probe-rounds.ts'
 import type { AgentState } from './server/agent-state.ts'
 import { build } from './server/build.ts'
 import { configFilePart } from './watch/config-file.ts'
@@ -78,6 +79,7 @@ class RunningAgent implements Agent, AgentState {
   #reader: InputReader
   #daemon: DaemonWatch | null
   #daemonAnswer: DaemonAnswer | null = null
+  #probes: ProbeRounds | null
   #inputsWatcher: InputWatcher
   #configWatcher: InputWatcher
   #inputs: Inputs | null = null
@@ -98,6 +100,7 @@ class RunningAgent implements Agent, AgentState {
     this.#inputsWatcher = this.#watchInputs()
     this.#configWatcher = this.#watchConfig()
     this.#daemon = this.#watchDaemon()
+    this.#probes = this.#startProbes()
     this.#agentMetrics.countReload(true, Date.now())
     this.#app = build(this, {
       version: packageJson.version,
@@ -155,6 +158,7 @@ class RunningAgent implements Agent, AgentState {
   async #stop(): Promise<void> {
     this.#inputsWatcher.stop()
     this.#configWatcher.stop()
+    this.#probes?.stop()
     await this.#daemon?.stop()
     const force = setTimeout(() => this.#app.server.closeAllConnections(), STOP_GRACE_MS)
     await this.#app.close()
@@ -213,6 +217,14 @@ class RunningAgent implements Agent, AgentState {
     })
   }
 
+  #startProbes(): ProbeRounds | null {
+    if (this.#config.probe.interval === 0) return null
+    return new ProbeRounds(this.#config, this.#reader.memory.probes, (found) => {
+      this.#reader.hearProbes(found)
+      this.#evaluate(['probe'])
+    })
+  }
+
   #watchConfig(): InputWatcher {
     const part = configFilePart(this.#options.configFile, (text) => {
       if (text === null) this.reload()
@@ -224,7 +236,7 @@ class RunningAgent implements Agent, AgentState {
   #evaluate(names: readonly string[]): void {
     const triggers = this.#triggers.length > 0 ? this.#triggers : TRIGGERS.filter((it) => names.includes(it))
     this.#triggers = []
-    this.#inputs = this.#reader.inputs(this.#readAt)
+    this.#inputs = this.#reader.inputs(Date.now())
     const evaluation = this.#evaluator.run(this.#inputs)
     this.#agentMetrics.countEvaluation(triggers, evaluation.duration)
     this.#agentMetrics.showInputs(this.#inputs.node.inputs, this.#readAt)
@@ -232,6 +244,7 @@ class RunningAgent implements Agent, AgentState {
     if (this.#report !== null) this.#reportMetrics.show(this.#report)
     this.#log(evaluation, this.#inputs)
     void this.#daemon?.consider(this.#inputs)
+    void this.#probes?.consider(this.#inputs)
     this.#ready.resolve()
   }
 
@@ -271,6 +284,8 @@ class RunningAgent implements Agent, AgentState {
     this.#logger.info({ file: this.#options.configFile }, 'configuration reloaded')
     this.#inputsWatcher = this.#watchInputs()
     this.#configWatcher = this.#watchConfig()
+    this.#probes?.stop()
+    this.#probes = this.#startProbes()
     void this.#daemon?.stop()
     if (isSameDaemon && this.#daemonAnswer !== null) reader.hear(this.#daemonAnswer)
     this.#daemon = this.#watchDaemon()

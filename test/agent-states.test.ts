@@ -31,6 +31,7 @@ intent:
   talos: { patches: [${root}/machine-registries.yaml] }
   spegel: { from: helmrelease, values: [${root}/helmrelease.yaml] }
 watch: { settle: 10ms }
+probe: { interval: 0 }
 http: { host: 127.0.0.1, port: 0 }
 `,
     )

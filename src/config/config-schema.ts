@@ -146,13 +146,21 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       off: true,
     }),
   }),
-  probe: section('Requests to the endpoints of the pull path. Not used yet.', {
-    interval: duration('How often.', '1m', INTERVAL),
-    timeout: duration('For one probe.', '10s', { min: 100, max: HOUR, off: false }),
-    public: toggle('Whether public registries are probed too.', false),
+  probe: section('Requests to the endpoints of the pull path, one after the other.', {
+    interval: duration(
+      'How often each is asked; a tenth sooner or later, so that the nodes do not ask at once.',
+      '1m',
+      INTERVAL,
+    ),
+    timeout: duration('For one probe, with all that it asks.', '10s', { min: 100, max: HOUR, off: false }),
+    public: toggle(
+      'Whether public registries are probed too. Peers, plain http, private addresses, the names of `harbor` and the registries of `images` are always.',
+      false,
+    ),
     images: {
       type: 'object',
-      description: 'What to ask each registry for.',
+      description:
+        'What to ask each registry for: its manifest and the beginning of its blobs. A small image that stays; without one, or where it is missing, only the API is asked.',
       default: { '192.168.1.106': 'library/pullpath-canary:tag-0' },
       additionalProperties: { type: 'string', minLength: 1 },
     },
@@ -177,10 +185,10 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
   registryAuth: section('Credentials of registries. Not used yet.', {
     dockerConfigFile: optionalPath('A `config.json` in the form of Docker.'),
   }),
-  harbor: section('The Harbor that is the origin. Not used yet.', {
+  harbor: section('The Harbor that is the origin. It is asked where a pull path leads to it.', {
     url: {
       type: ['string', 'null'],
-      description: 'Its base URL.',
+      description: 'Its base URL, where its health is asked for; null: it is not.',
       default: 'http://192.168.1.106',
       pattern: '^https?://',
     },
@@ -191,15 +199,15 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       items: { type: 'string', pattern: '^https?://' },
     },
   }),
-  spegel: section('The Spegel of this node. Not used yet.', {
+  spegel: section('The Spegel of this node.', {
     port: {
       type: ['integer', 'null'],
-      description: 'The port of its registry; null: from its settings.',
+      description: 'The port of its registry on the node; null: that of the first of its targets.',
       default: null,
       minimum: 1,
       maximum: 65535,
     },
-    peersFrom: choice('Where the other nodes are learnt from.', ['endpointslice'], 'endpointslice'),
+    peersFrom: choice('Where the other nodes are learnt from. Not used yet.', ['endpointslice'], 'endpointslice'),
   }),
   kubernetes: section('The Kubernetes API. Not used yet.', {
     enabled: choice('`auto`: where a service account is mounted.', ['auto', 'on', 'off'], 'auto'),

@@ -8,6 +8,7 @@ import { configPathMismatch, layersDeclaredDiscarded } from './daemon-findings.t
 import { type DeclaredRegistry, declaredRegistries } from './declared-registries.ts'
 import { driftOf } from './drift-findings.ts'
 import { isEffective } from './effective.ts'
+import { endpointFindings } from './endpoint-findings.ts'
 import type { DaemonFacts, NodeFacts, ObservedTree } from './facts.ts'
 import { type FindingDraft, makeFinding, withDistinctIds } from './finding.ts'
 import { nodeFindings } from './node-findings.ts'
@@ -15,6 +16,7 @@ import { type ExpectedState, expectedState } from './node-paths.ts'
 import type { RatedPath } from './path-comparison.ts'
 import { pathReport } from './path-report.ts'
 import { peersNeverServe } from './peers-never-serve.ts'
+import { type EndpointProbe, isFresh, type Probes } from './probes.ts'
 import { problemFindings, unbracketedTargets, wrongHostsDirectory } from './problem-findings.ts'
 import { resolveFailed } from './proof-findings.ts'
 import { ratedPath } from './rated-path.ts'
@@ -29,6 +31,7 @@ import type {
   RegistryIntent,
   RegistryReport,
 } from './report.ts'
+import { probeNotes, spegelNotReady } from './spegel-finding.ts'
 import { targetUrls } from './spegel-targets.ts'
 import { witnessDisagrees } from './witness-findings.ts'
 
@@ -83,13 +86,9 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
     return resolveFailed(proof, path, node) ?? []
   })
   const witnessed = node.witnesses.flatMap((it) => witnessDisagrees(it, node) ?? [])
-  const drafts = [
-    ...drifts,
-    ...proven,
-    ...witnessed,
-    ...ofNode,
-    ...conflictDrafts(intent, state, daemon, node, remedies),
-  ]
+  const conflicts = conflictDrafts(intent, state, daemon, node, remedies)
+  const probed = probeDrafts(intent, state, node, remedies, [...drifts, ...conflicts])
+  const drafts = [...drifts, ...proven, ...witnessed, ...probed, ...ofNode, ...conflicts]
   const findings = withDistinctIds(drafts.map((it) => makeFinding(it, node.now)))
   return {
     node: { name: node.name, ip: node.ip },
@@ -107,9 +106,10 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
     inputs: [...node.inputs],
     proofs: [...node.proofs],
     witnesses: [...node.witnesses],
+    probes: shownProbes(node, registries),
     registries: registries.map((it) => ({ ...it, findings: idsOf(findings, it.registry) })),
     findings,
-    notes: [...intent.notes.map((it) => it.message), ...daemon.notes, ...state.failures],
+    notes: [...intent.notes.map((it) => it.message), ...daemon.notes, ...state.failures, ...probeNotes(node)],
   }
 }
 
@@ -145,6 +145,43 @@ function conflictDrafts(
     ...problemFindings(intent),
     ...ofNode.filter((it) => it !== null),
   ]
+}
+
+/** What is wrong with the endpoints, unless it is known already why they are asked in a way that cannot work. */
+function probeDrafts(
+  intent: Intent,
+  state: ExpectedState,
+  node: NodeFacts,
+  remedies: Remedies,
+  known: readonly FindingDraft[],
+): FindingDraft[] {
+  const isExplained = (registry: string) =>
+    known.some((it) => it.registry === registry && it.reason === 'plain-http-lost')
+  const ofRegistries = declaredRegistries(intent).flatMap((declared) => {
+    return isExplained(declared.registry) ? [] : endpointFindings(declared, { node, state, remedies })
+  })
+  const ofSpegel = spegelNotReady(node, remedies)
+  return ofSpegel === null ? ofRegistries : [...ofRegistries, ofSpegel]
+}
+
+/**
+ * What was answered too long ago is not shown: it would be taken for how things are. Nor is what was asked for registries
+ * whose pull path has changed since.
+ */
+function shownProbes({ probes, now }: NodeFacts, reported: readonly Omit<RegistryReport, 'findings'>[]): Probes {
+  const { endpoints, harbor, spegel } = probes
+  const asks = (registry: string, { role, url }: EndpointProbe) => {
+    const found = reported.find((it) => it.registry === registry && it.declaredBy.length > 0)
+    return found !== undefined && (role === 'face' || found.observed?.endpoints.some((it) => it.url === url) === true)
+  }
+  return {
+    endpoints: endpoints
+      .filter((it) => isFresh(it, now))
+      .map((it) => ({ ...it, registries: it.registries.filter((registry) => asks(registry, it)) }))
+      .filter((it) => it.registries.length > 0),
+    harbor: harbor !== null && isFresh(harbor, now) ? harbor : null,
+    spegel: spegel !== null && isFresh(spegel, now) ? spegel : null,
+  }
 }
 
 function idsOf(findings: readonly Finding[], registry: string): string[] {

@@ -3,6 +3,7 @@ import type { DaemonFact } from '../containerd/running-daemon.ts'
 import type { WitnessComparison } from '../containerd/witness-comparison.ts'
 import type { FileView } from '../hosts/file-view.ts'
 import type { TreeNode } from '../hosts/tree.ts'
+import type { Probes } from './probes.ts'
 import type { InputReport } from './report.ts'
 import type { ResolveProof } from './resolve-proof.ts'
 
@@ -49,6 +50,8 @@ export interface NodeFacts {
   proofs: readonly ResolveProof[]
   /** What it showed of its requests, the last of each registry. */
   witnesses: readonly WitnessComparison[]
+  /** What the agent itself asked over HTTP, the last of each. */
+  probes: Probes
   /** `auto`: Talos' image cache endpoint is accepted, present or not. */
   imageCache: 'auto' | 'on' | 'off'
 }

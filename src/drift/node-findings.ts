@@ -2,6 +2,7 @@ import type { Intent } from '../intent/intent.ts'
 import { configPathMismatch, daemonConfigStale, layersDiscarded } from './daemon-findings.ts'
 import type { DaemonFacts, NodeFacts } from './facts.ts'
 import type { FindingDraft } from './finding.ts'
+import { shellWord } from './remedy.ts'
 import type { Evidence, Remedy } from './report.ts'
 
 /** What is wrong with the node as a whole. */
@@ -21,7 +22,9 @@ export function nodeFindings(
 
 /** What was configured and cannot be seen. What was not configured is a note. */
 function unreadable(daemon: DaemonFacts, node: NodeFacts, unseen: readonly Evidence[]): FindingDraft | null {
-  const down = node.inputs.filter((it) => !it.up)
+  // That Spegel does not answer is told of its endpoint.
+  const isPeerDown = node.probes.endpoints.some((it) => it.role === 'peer' && it.failure !== null)
+  const down = node.inputs.filter((it) => !it.up && !(it.input === 'spegel' && isPeerDown))
   if (down.length === 0 && unseen.length === 0) return null
   const evidence = [...down.map((it) => ({ text: it.message, source: it.input, time: null })), ...unseen]
   return {
@@ -53,6 +56,12 @@ function waysToSee(daemon: DaemonFacts, node: NodeFacts, unseen: readonly Eviden
         why: "shows where containerd's configuration is, for containerd.configFile and its mount",
       },
     )
+  }
+  if (isDown('spegel')) {
+    remedy.push({
+      command: `kubectl -n kube-system get pods -l app.kubernetes.io/component=spegel -o wide --field-selector spec.nodeName=${shellWord(node.name)}`,
+      why: 'shows whether Spegel runs on this node; its port is spegel.port, or that of its first target',
+    })
   }
   if (isDown('intent_talos', 'intent_spegel')) {
     remedy.push({

@@ -4,6 +4,7 @@ import type { DaemonFact } from '../containerd/running-daemon.ts'
 import type { WitnessComparison } from '../containerd/witness-comparison.ts'
 import type { Writer } from '../hosts/fingerprint.ts'
 import type { SourcePosition } from '../source-position.ts'
+import type { Probes } from './probes.ts'
 import type { FindingKind, Reason, Severity } from './reasons.ts'
 import type { ResolveProof } from './resolve-proof.ts'
 
@@ -119,6 +120,8 @@ export interface NodeReport {
   proofs: ResolveProof[]
   /** What it was seen to ask, beside what is predicted. */
   witnesses: WitnessComparison[]
+  /** What was answered to the agent itself, as long as it counts. */
+  probes: Probes
   registries: RegistryReport[]
   findings: Finding[]
   notes: string[]

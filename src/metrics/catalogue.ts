@@ -74,6 +74,27 @@ export const CATALOGUE = {
     labels: ['registry'],
     emitted: 'with pullpath_containerd_resolve_success',
   },
+  endpointUp: {
+    name: 'pullpath_endpoint_up',
+    type: 'gauge',
+    help: 'Whether this endpoint answered everything rightly that it was asked last (1), or not (0).',
+    labels: ['registry', 'url', 'role'],
+    emitted: 'for every endpoint that is probed, once it was; not when the answer is older than three probe.interval',
+  },
+  endpointProbeDuration: {
+    name: 'pullpath_endpoint_probe_duration_seconds',
+    type: 'gauge',
+    help: 'How long the last probe took in this phase, all its requests together.',
+    labels: ['registry', 'url', 'role', 'phase'],
+    emitted: 'with pullpath_endpoint_up, for every phase that a request had',
+  },
+  harborComponentHealthy: {
+    name: 'pullpath_harbor_component_healthy',
+    type: 'gauge',
+    help: 'What Harbor says of this component of itself: healthy (1) or not (0).',
+    labels: ['component'],
+    emitted: 'for every component that the last answer of Harbor names',
+  },
   containerdInfo: {
     name: 'pullpath_containerd_info',
     type: 'gauge',
@@ -190,6 +211,15 @@ export const CATALOGUE = {
 } as const satisfies Record<string, MetricEntry>
 
 /** What can lead to an evaluation. */
-export const TRIGGERS = ['start', 'hosts', 'containerd', 'intent_talos', 'intent_spegel', 'config', 'proof'] as const
+export const TRIGGERS = [
+  'start',
+  'hosts',
+  'containerd',
+  'intent_talos',
+  'intent_spegel',
+  'config',
+  'proof',
+  'probe',
+] as const
 
 export type Trigger = (typeof TRIGGERS)[number]

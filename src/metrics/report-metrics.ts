@@ -1,3 +1,4 @@
+import { type EndpointProbe, PROBE_PHASES } from '../drift/probes.ts'
 import type { FindingKind } from '../drift/reasons.ts'
 import { reasonsOf } from '../drift/reasons.ts'
 import type { NodeReport } from '../drift/report.ts'
@@ -25,6 +26,9 @@ export class ReportMetrics {
   readonly #endpoints = gauge(CATALOGUE.endpointInfo, this.#registry)
   readonly #resolveSuccess = gauge(CATALOGUE.resolveSuccess, this.#registry)
   readonly #resolveDuration = gauge(CATALOGUE.resolveDuration, this.#registry)
+  readonly #endpointUp = gauge(CATALOGUE.endpointUp, this.#registry)
+  readonly #probeDuration = gauge(CATALOGUE.endpointProbeDuration, this.#registry)
+  readonly #harborComponent = gauge(CATALOGUE.harborComponentHealthy, this.#registry)
   readonly #containerd = gauge(CATALOGUE.containerdInfo, this.#registry)
   #text: Promise<string> | null = null
 
@@ -54,7 +58,21 @@ export class ReportMetrics {
       this.#resolveSuccess.set({ registry }, outcome === 'resolved' ? 1 : 0)
       this.#resolveDuration.set({ registry }, duration)
     }
+    for (const probe of report.probes.endpoints) this.#showProbe(probe)
+    for (const { name, healthy } of report.probes.harbor?.components ?? []) {
+      this.#harborComponent.set({ component: name }, healthy ? 1 : 0)
+    }
     this.#text = null
+  }
+
+  #showProbe({ url, role, registries, failure, phases }: EndpointProbe): void {
+    for (const registry of registries) {
+      this.#endpointUp.set({ registry, url, role }, failure === null ? 1 : 0)
+      for (const phase of PROBE_PHASES) {
+        const seconds = phases[phase]
+        if (seconds !== null) this.#probeDuration.set({ registry, url, role, phase }, seconds)
+      }
+    }
   }
 
   /** Prometheus text; empty families before the first report. */

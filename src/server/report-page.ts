@@ -1,5 +1,6 @@
 import type { Finding, NodeReport, RegistryReport } from '../drift/report.ts'
 import { daemonFactLines } from '../render/daemon-fact-lines.ts'
+import { probeLines } from '../render/probe-lines.ts'
 import { proofLines } from '../render/proof-lines.ts'
 
 /** The report as one self-contained HTML page: no script, nothing loaded from elsewhere. */
@@ -31,6 +32,7 @@ ${report.registries.map(registryRow).join('\n')}
 ${listBlock('Could not be read', down)}
 ${listBlock('Known about containerd', daemonFactLines(containerd.facts))}
 ${listBlock('Proven by containerd', proofLines(report))}
+${listBlock('Asked from this node', probeLines(report.probes))}
 ${listBlock('Assumed', containerd.assumed)}
 ${listBlock('Notes', report.notes)}
 <p><a href="/api/v1/report">report</a> · <a href="/api/v1/findings">findings</a> ·

@@ -1,3 +1,4 @@
+import { PROBE_PHASES } from '../drift/probes.ts'
 import { REASONS, type Reason } from '../drift/reasons.ts'
 
 /** A JSON Schema; `$id` where other schemas refer to it by name. */
@@ -131,6 +132,59 @@ const registry = named(
   }),
 )
 
+const seconds: JsonSchema = { type: 'number', description: 'Seconds.' }
+const probeTime = {
+  at: { ...text, description: 'ISO 8601.' },
+  validUntil: { ...text, description: 'ISO 8601: until when the answer counts.' },
+}
+const probeStep = oneOf('ping', 'realm', 'manifest', 'blob')
+
+const endpointProbe = named(
+  'EndpointProbe',
+  'What came of asking one endpoint as containerd asks it.',
+  record({
+    url: text,
+    role: oneOf('peer', 'origin', 'mirror', 'face'),
+    registries: texts,
+    ...probeTime,
+    phases: record(Object.fromEntries(PROBE_PHASES.map((it) => [it, orNull(seconds)]))),
+    steps: listOf(
+      record({ step: probeStep, result: oneOf('passed', 'failed', 'skipped'), duration: orNull(seconds), words: text }),
+    ),
+    failure: orNull(
+      record({
+        reason: ref('Reason'),
+        step: probeStep,
+        detail: text,
+        words: text,
+        status: { type: ['integer', 'null'] },
+        phase: orNull(text),
+        names: { ...orNull(text), description: 'Another origin: its token realm, or where it redirects to.' },
+        since: text,
+      }),
+    ),
+    failures: { type: 'integer', description: 'Probes in a row that failed; two make a finding.' },
+  }),
+)
+
+const harborHealth = record({
+  url: text,
+  ...probeTime,
+  duration: seconds,
+  components: listOf(record({ name: text, healthy: flag, words: text })),
+  words: { ...text, description: 'Why nothing is known of it; empty: it has answered.' },
+})
+
+const spegelHealth = record({
+  url: text,
+  ...probeTime,
+  duration: seconds,
+  ready: orNull(flag),
+  lastReadyAt: orNull(text),
+  failures: { type: 'integer' },
+  words: text,
+})
+
 const nodeReport = named(
   'NodeReport',
   'Everything that is known about this node.',
@@ -176,6 +230,11 @@ const nodeReport = named(
       }),
     ),
     witnesses: listOf(ref('Witness')),
+    probes: record({
+      endpoints: listOf(ref('EndpointProbe')),
+      harbor: orNull(harborHealth),
+      spegel: orNull(spegelHealth),
+    }),
     registries: listOf(ref('Registry')),
     findings: listOf(ref('Finding')),
     notes: texts,
@@ -238,6 +297,7 @@ export const SCHEMAS: readonly JsonSchema[] = [
   endpoint,
   path,
   registry,
+  endpointProbe,
   nodeReport,
   witness,
   explanation,

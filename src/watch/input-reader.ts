@@ -1,6 +1,7 @@
 import { uptime } from 'node:os'
 import type { Config } from '../config/config.ts'
 import type { WitnessComparison } from '../containerd/witness-comparison.ts'
+import { isFresh, NOTHING_PROBED, type Probes } from '../drift/probes.ts'
 import type { InputReport } from '../drift/report.ts'
 import type { ResolveProof } from '../drift/resolve-proof.ts'
 import type { IntentFile } from '../format/yaml-documents.ts'
@@ -33,6 +34,7 @@ export interface InputMemory {
   spegelLastSeenAt: string | null
   proofs: readonly ResolveProof[]
   witnesses: readonly WitnessComparison[]
+  probes: Probes
   /** The last good intent, each half as it was read; null: there was none. */
   talos: Intent | null
   spegel: Intent | null
@@ -56,6 +58,7 @@ export class InputReader {
   #spegel: IntentHalfReading = { intent: null, failure: null }
   #proofs: readonly ResolveProof[]
   #witnesses: readonly WitnessComparison[]
+  #probes: Probes
   #joined: { talos: Intent; spegel: Intent; intent: Intent } | null = null
   /** What is read and when it is accepted; `readInputs` and the agent's watcher drive it. */
   readonly parts: readonly WatchedPart[]
@@ -66,6 +69,7 @@ export class InputReader {
     this.#spegelLastSeenAt = options.memory?.spegelLastSeenAt ?? null
     this.#proofs = options.memory?.proofs ?? []
     this.#witnesses = options.memory?.witnesses ?? []
+    this.#probes = config.probe.interval === 0 ? NOTHING_PROBED : (options.memory?.probes ?? NOTHING_PROBED)
     this.#daemonReader = new DaemonReader(config)
     this.#rawDaemon = this.#daemonReader.read().value
     this.#daemon = this.#rawDaemon
@@ -82,6 +86,11 @@ export class InputReader {
     this.#witnesses = [...this.#witnesses.filter((it) => it.registry !== witness.registry), witness]
   }
 
+  /** Takes all that was answered over HTTP, in the place of what was. */
+  hearProbes(probes: Probes): void {
+    this.#probes = probes
+  }
+
   /** Takes what the running daemon said last; it counts from the next reading on. */
   hear(answer: DaemonAnswer): void {
     this.#daemonReader.hear(answer)
@@ -92,6 +101,7 @@ export class InputReader {
       spegelLastSeenAt: this.#spegelLastSeenAt,
       proofs: this.#proofs,
       witnesses: this.#witnesses,
+      probes: this.#probes,
       talos: this.#talos.intent,
       spegel: this.#spegel.intent,
     }
@@ -101,7 +111,10 @@ export class InputReader {
   inputs(now: number): Inputs {
     const { node, intent, containerd } = this.#config
     const hosts = this.#trees.get(containerd.hostsDir) ?? UNREAD
-    const failures = this.#failures(hosts)
+    const time = new Date(now).toISOString()
+    const { spegel } = this.#probes
+    const asked = spegel !== null && isFresh(spegel, time) ? spegel : null
+    const failures = this.#failures(hosts, asked)
     return {
       intent: this.#intent(),
       observed: { hosts, view: viewOf(this.#trees) },
@@ -109,15 +122,16 @@ export class InputReader {
       node: {
         name: node.name,
         ip: node.ip,
-        now: new Date(now).toISOString(),
+        now: time,
         bootedAt: this.#bootedAt,
         spegelLastSeenAt: this.#spegelLastSeenAt,
-        inputs: this.#configuredInputs().map((input): InputReport => {
+        inputs: this.#configuredInputs(asked).map((input): InputReport => {
           const failure = failures.get(input)
           return { input, up: failure === undefined, message: failure?.message ?? '' }
         }),
         proofs: this.#proofs,
         witnesses: this.#witnesses,
+        probes: this.#probes,
         imageCache: intent.talos.imageCache,
       },
       failures,
@@ -139,12 +153,13 @@ export class InputReader {
     return this.#joined.intent
   }
 
-  #failures(hosts: TreeNode): Map<InputName, InputFailure> {
+  #failures(hosts: TreeNode, spegel: Probes['spegel']): Map<InputName, InputFailure> {
     const found: readonly (readonly [InputName, InputFailure | null])[] = [
       ['hosts', hostsFailure(hosts, this.#config.containerd.hostsDir)],
       ['containerd', this.#daemon.failure],
       ['intent_talos', this.#talos.failure],
       ['intent_spegel', this.#spegel.failure ?? this.#nothingNamed()],
+      ['spegel', spegel?.ready === null ? { reason: 'unreachable', message: spegel.words } : null],
     ]
     return new Map(found.flatMap(([input, failure]) => (failure === null ? [] : [[input, failure] as const])))
   }
@@ -155,13 +170,14 @@ export class InputReader {
     return { reason: 'unreadable', message: 'intent.spegel.values names no file' }
   }
 
-  #configuredInputs(): InputName[] {
+  #configuredInputs(spegelHealth: Probes['spegel']): InputName[] {
     const { intent, containerd } = this.#config
     return [
       'hosts',
       ...(containerd.configFile === null && containerd.socket === null ? [] : (['containerd'] as const)),
       ...(intent.talos.patches.length === 0 ? [] : (['intent_talos'] as const)),
       ...(intent.spegel.from === 'none' ? [] : (['intent_spegel'] as const)),
+      ...(spegelHealth === null ? [] : (['spegel'] as const)),
     ]
   }
 

@@ -36,8 +36,11 @@ function worstReport(count: number): NodeReport {
   const { observed } = sample
   const names = Array.from({ length: count }, (_, index) => `registry-${index}.example`)
   const endpoints = ['http://192.168.1.98:30020/v2', 'http://192.168.1.98:30021/v2', 'http://192.168.1.106/v2']
+  const [probe] = report.probes.endpoints
+  if (probe === undefined) throw new Error('the sample has no probe')
   return {
     ...report,
+    probes: { ...report.probes, endpoints: endpoints.map((url) => ({ ...probe, url, registries: names })) },
     registries: names.map((registry) => ({
       ...sample,
       registry,

@@ -181,6 +181,7 @@ for (const [what, values] of VALUES) {
     config.http = { host: '127.0.0.1', port: 0 }
     config.containerd.socket = null // no daemon runs there
     config.watch = { settle: '20ms', rescan: '100ms' }
+    config.probe = { interval: 0 } // nobody is asked at the addresses of the examples
     const configFile = join(directory, 'config.yaml')
     writeFileSync(configFile, stringify(config))
     const env = { NODE_NAME: node.name, NODE_IP: node.ip }

@@ -1,4 +1,5 @@
 import type { EndpointReport } from '../../src/containerd/endpoint-report.ts'
+import { NOTHING_PROBED } from '../../src/drift/probes.ts'
 import type { Finding, NodeReport, RegistryReport } from '../../src/drift/report.ts'
 
 /** An endpoint with nothing special about it. */
@@ -83,6 +84,7 @@ export function report(facts: Partial<NodeReport> = {}): NodeReport {
     talos: { version: 'v1.13.6' },
     proofs: [],
     witnesses: [],
+    probes: NOTHING_PROBED,
     inputs: [],
     registries: [registry('192.168.1.106')],
     findings: [],

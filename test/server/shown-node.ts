@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { peerSignature } from '../../src/containerd/endpoint-role.ts'
 import { explain } from '../../src/containerd/explain.ts'
 import { evaluate } from '../../src/drift/evaluate.ts'
+import type { Probes } from '../../src/drift/probes.ts'
 import type { NodeReport } from '../../src/drift/report.ts'
 import type { ResolveProof } from '../../src/drift/resolve-proof.ts'
 import { viewOf } from '../../src/hosts/file-view.ts'
@@ -50,6 +51,49 @@ const PROOF: ResolveProof = {
   layersKept: true,
 }
 
+const PROBE_TIME = { at: '2026-09-01T12:59:30.000Z', validUntil: '2026-09-01T13:02:30.000Z' }
+
+/** What was answered on that node: a Harbor that is well, an endpoint of it that is not, and a Spegel. */
+export const PROBES: Probes = {
+  endpoints: [
+    {
+      url: 'http://192.168.1.106/v2',
+      role: 'origin',
+      registries: ['192.168.1.106'],
+      phases: { resolve: 0.001, connect: 0.001, tls: 0.002, processing: 0.003, transfer: 0.001 },
+      steps: [{ step: 'ping', result: 'passed', duration: 0.004, words: 'GET /v2/' }],
+      failure: {
+        reason: 'endpoint-blob',
+        step: 'blob',
+        detail: 'status',
+        words: 'blob sha256:0 at http://192.168.1.106: it answers with an error (status 500)',
+        status: 500,
+        phase: null,
+        names: null,
+        since: '2026-09-01T12:58:30.000Z',
+      },
+      failures: 2,
+      ...PROBE_TIME,
+    },
+  ],
+  harbor: {
+    url: 'http://192.168.1.106',
+    duration: 0.01,
+    components: [{ name: 'registry', healthy: true, words: 'healthy' }],
+    words: '',
+    ...PROBE_TIME,
+  },
+  spegel: {
+    url: 'http://192.168.1.98:30020',
+    duration: 0.001,
+    ready: true,
+    lastReadyAt: PROBE_TIME.at,
+    failures: 0,
+    words: '',
+    ...PROBE_TIME,
+  },
+}
+
 /** A node whose Harbor is without peers, with a name and contents that want to be HTML, and with secrets. */
 export const DRIFTED: DirectoryNode = directoryNode([
   ['192.168.1.106', talosDirectory(`[host.'http://192.168.1.106']\n`)],
@@ -59,7 +103,7 @@ export const DRIFTED: DirectoryNode = directoryNode([
 ])
 
 export function reportOf(tree: DirectoryNode = DRIFTED): NodeReport {
-  return evaluate(INTENT, observing(tree), daemonFacts(), nodeFacts({ proofs: [PROOF] }))
+  return evaluate(INTENT, observing(tree), daemonFacts(), nodeFacts({ proofs: [PROOF], probes: PROBES }))
 }
 
 export function stateOf(more: Partial<AgentState> = {}): AgentState {

@@ -114,7 +114,10 @@ export async function openDemoSite(port: number | null): Promise<DemoSite> {
   }
 }
 
-/** The agent's own configuration: the same file that a cluster would give it. */
+/**
+ * The agent's own configuration: the same file that a cluster would give it, but for the probes: the name of the demo's
+ * registry is nobody's, and is never asked for.
+ */
 function agentConfig(directory: string, port: number): string {
   return `node: { name: demo-node, ip: ${NODE_IP} }
 host: { root: ${JSON.stringify(join(directory, 'node'))} }
@@ -128,6 +131,7 @@ intent:
 containerd:
   configFile: /etc/cri/containerd.toml
   version: ${CONTAINERD_VERSION}
+probe: { interval: 0 }
 http: { host: ${NODE_IP}, port: ${port} }
 log: { level: silent }
 `
