@@ -22,6 +22,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   metrics: ['drift', 'containerd'],
   server: ['render', 'drift', 'containerd'],
   commands: [
+    'pull',
     'config',
     'watch',
     'server',

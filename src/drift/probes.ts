@@ -39,9 +39,11 @@ export interface EndpointProbe extends ProbeTime {
 export const PROBE_PHASES = ['resolve', 'connect', 'tls', 'processing', 'transfer'] as const
 export type ProbePhase = (typeof PROBE_PHASES)[number]
 
+export const PROBE_STEPS = ['ping', 'realm', 'manifest', 'blob'] as const
+
 /** `ping`: the API's root. `realm`: an anonymous token. `manifest`, `blob`: of the image that is named for probes. */
 export interface ProbeStep {
-  step: 'ping' | 'realm' | 'manifest' | 'blob'
+  step: (typeof PROBE_STEPS)[number]
   result: 'passed' | 'failed' | 'skipped'
   /** null: skipped. */
   duration: number | null

@@ -1,5 +1,6 @@
-import { PROBE_PHASES } from '../drift/probes.ts'
+import { PROBE_PHASES, PROBE_STEPS } from '../drift/probes.ts'
 import { REASONS, type Reason } from '../drift/reasons.ts'
+import { VERIFICATION_STEPS } from '../drift/verification.ts'
 
 /** A JSON Schema; `$id` where other schemas refer to it by name. */
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -137,7 +138,7 @@ const probeTime = {
   at: { ...text, description: 'ISO 8601.' },
   validUntil: { ...text, description: 'ISO 8601: until when the answer counts.' },
 }
-const probeStep = oneOf('ping', 'realm', 'manifest', 'blob')
+const probeStep = oneOf(...PROBE_STEPS)
 
 const endpointProbe = named(
   'EndpointProbe',
@@ -185,59 +186,75 @@ const spegelHealth = record({
   words: text,
 })
 
-const nodeReport = named(
-  'NodeReport',
-  'Everything that is known about this node.',
+const reported: Readonly<Record<string, JsonSchema>> = {
+  node: record({ name: text, ip: text }),
+  evaluatedAt: text,
+  containerd: record({
+    version: text,
+    pullMode,
+    configPath: text,
+    hostsDir: text,
+    facts: listOf(
+      record({
+        name: oneOf('version', 'started', 'pull mode', 'config_path', 'discard_unpacked_layers'),
+        value: text,
+        origin: oneOf('daemon', 'file', 'configured', 'assumed'),
+        source: { ...text, description: 'What was asked or read; empty where it is assumed.' },
+        at: { ...text, description: 'ISO 8601; empty where it was not read anywhere.' },
+      }),
+    ),
+    assumed: texts,
+  }),
+  spegel: orNull(record({ version: text, assumed: flag })),
+  talos: orNull(record({ version: text })),
+  inputs: listOf(
+    record({
+      input: oneOf('hosts', 'containerd', 'intent_talos', 'intent_spegel', 'kube', 'spegel'),
+      up: flag,
+      message: text,
+    }),
+  ),
+  proofs: listOf(
+    record({
+      registry: text,
+      reference: text,
+      at: { ...text, description: 'ISO 8601.' },
+      outcome: oneOf('resolved', 'failed', 'origin-down', 'no-canary', 'unasked'),
+      words: { ...text, description: "containerd's own; empty where it pulled." },
+      unfinished: flag,
+      duration: { type: ['number', 'null'], description: 'Seconds that containerd took.' },
+      origin: record({ url: text, words: text }),
+      layersKept: { type: ['boolean', 'null'] },
+    }),
+  ),
+  witnesses: listOf(ref('Witness')),
+  probes: record({
+    endpoints: listOf(ref('EndpointProbe')),
+    harbor: orNull(harborHealth),
+    spegel: orNull(spegelHealth),
+  }),
+  registries: listOf(ref('Registry')),
+  findings: listOf(ref('Finding')),
+  notes: texts,
+}
+
+const nodeReport = named('NodeReport', 'Everything that is known about this node.', record(reported))
+
+const checkReport = named(
+  'CheckReport',
+  'What `check --probe --json` prints: the report, and each step of the verification.',
   record({
-    node: record({ name: text, ip: text }),
-    evaluatedAt: text,
-    containerd: record({
-      version: text,
-      pullMode,
-      configPath: text,
-      hostsDir: text,
-      facts: listOf(
-        record({
-          name: oneOf('version', 'started', 'pull mode', 'config_path', 'discard_unpacked_layers'),
-          value: text,
-          origin: oneOf('daemon', 'file', 'configured', 'assumed'),
-          source: { ...text, description: 'What was asked or read; empty where it is assumed.' },
-          at: { ...text, description: 'ISO 8601; empty where it was not read anywhere.' },
-        }),
-      ),
-      assumed: texts,
-    }),
-    spegel: orNull(record({ version: text, assumed: flag })),
-    talos: orNull(record({ version: text })),
-    inputs: listOf(
+    ...reported,
+    steps: listOf(
       record({
-        input: oneOf('hosts', 'containerd', 'intent_talos', 'intent_spegel', 'kube', 'spegel'),
-        up: flag,
-        message: text,
+        step: oneOf(...VERIFICATION_STEPS),
+        subject: { ...text, description: 'A URL, a registry or an image.' },
+        result: oneOf('passed', 'failed', 'skipped'),
+        duration: { ...orNull(seconds), description: 'Seconds; null: nothing was waited for.' },
+        text,
+        remedy: listOf(record({ command: text, why: text })),
       }),
     ),
-    proofs: listOf(
-      record({
-        registry: text,
-        reference: text,
-        at: { ...text, description: 'ISO 8601.' },
-        outcome: oneOf('resolved', 'failed', 'origin-down', 'no-canary', 'unasked'),
-        words: { ...text, description: "containerd's own; empty where it pulled." },
-        unfinished: flag,
-        duration: { type: ['number', 'null'], description: 'Seconds that containerd took.' },
-        origin: record({ url: text, words: text }),
-        layersKept: { type: ['boolean', 'null'] },
-      }),
-    ),
-    witnesses: listOf(ref('Witness')),
-    probes: record({
-      endpoints: listOf(ref('EndpointProbe')),
-      harbor: orNull(harborHealth),
-      spegel: orNull(spegelHealth),
-    }),
-    registries: listOf(ref('Registry')),
-    findings: listOf(ref('Finding')),
-    notes: texts,
   }),
 )
 
@@ -299,6 +316,7 @@ export const SCHEMAS: readonly JsonSchema[] = [
   registry,
   endpointProbe,
   nodeReport,
+  checkReport,
   witness,
   explanation,
 ]

@@ -40,7 +40,7 @@ t.test('an unknown command is refused with the nearest one', async (t) => {
     [['measure'], 'pullpath: unknown command "measure" (see: pullpath help) [PP_USAGE]\n'],
     [['help', 'exlain'], 'pullpath: unknown command "exlain" (did you mean explain?) [PP_USAGE]\n'],
     [['--vresion'], 'pullpath: unknown option "--vresion" (did you mean --version?) [PP_USAGE]\n'],
-    [['check', '--probe'], 'pullpath: check: unknown option --probe (see: pullpath help check) [PP_USAGE]\n'],
+    [['check', '--watch'], 'pullpath: check: unknown option --watch (see: pullpath help check) [PP_USAGE]\n'],
   ]
   for (const [typed, error] of cases) t.same(await run(typed), { code: 2, out: '', error })
 })

@@ -1,0 +1,21 @@
+import type { Config } from '../config/config.ts'
+import type { ResolveProof } from '../drift/resolve-proof.ts'
+import { openRegistryClient } from '../registry/http-registry-client.ts'
+import { openDaemon } from '../watch/daemon-monitor.ts'
+import type { Inputs } from '../watch/inputs.ts'
+import { proofTarget } from './proof-target.ts'
+import { proveResolve } from './resolve-prover.ts'
+
+/** Has the daemon prove once what it resolves, for a command. null: it does not answer, or no path leads to the canary. */
+export async function proveOnce(config: Config, inputs: Inputs, socket: string): Promise<ResolveProof | null> {
+  const target = inputs.failures.has('containerd') ? null : proofTarget(config, inputs)
+  if (target === null) return null
+  const { client } = await openDaemon(config.host.root, socket)
+  try {
+    const store = client.inNamespace('k8s.io')
+    const origin = openRegistryClient(target.origin)
+    return await proveResolve(target, { cri: client.cri, store, origin, now: () => new Date() })
+  } finally {
+    client.close()
+  }
+}
