@@ -1,8 +1,24 @@
 import { createHash } from 'node:crypto'
 
-/** The tag of the canary repository by which a node proves that containerd resolves: a few KB that no node keeps. */
+/**
+ * What a tag of the canary is for: `tag` for pulls that are measured; `home` for the probe's peer leg, of the same
+ * size; `proof` for proofs of what containerd resolves and asks, of a few KB that no node keeps.
+ */
+export const CANARY_CLASSES = ['tag', 'home', 'proof'] as const
+
+export type CanaryClass = (typeof CANARY_CLASSES)[number]
+
+/** Bytes of the file in an image of `proof`. */
+export const PROOF_SIZE = 4096
+
+/** `place`: 0 to the number of tags of each class - 1. */
+export function canaryTag(name: CanaryClass, place: number): string {
+  return `${name}-${place}`
+}
+
+/** The tag by which a node proves that containerd resolves. */
 export function proofTag(nodeName: string, tags: number): string {
-  return `proof-${placeOf(nodeName) % tags}`
+  return canaryTag('proof', placeOf(nodeName) % tags)
 }
 
 /**
@@ -10,7 +26,7 @@ export function proofTag(nodeName: string, tags: number): string {
  * between namespaces, and what was fetched for one proof is not fetched again for the other.
  */
 export function witnessTag(nodeName: string, tags: number): string {
-  return `proof-${(placeOf(nodeName) + 1) % tags}`
+  return canaryTag('proof', (placeOf(nodeName) + 1) % tags)
 }
 
 function placeOf(nodeName: string): number {
