@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   containerd: ['hosts', 'intent', 'format'],
   'containerd/client': ['containerd', 'hosts', 'format'],
   drift: ['containerd', 'hosts', 'intent', 'format'],
-  render: ['drift', 'containerd', 'hosts', 'intent'],
+  render: ['drift', 'containerd', 'hosts', 'intent', 'format'],
   files: ['hosts'],
   pull: ['registry', 'watch', 'config', 'drift', 'containerd', 'containerd/client', 'intent', 'format'],
   registry: ['drift', 'containerd', 'hosts', 'intent', 'format'],
@@ -24,6 +24,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   commands: [
     'pull',
     'config',
+    'pull',
+    'registry',
     'watch',
     'server',
     'metrics',

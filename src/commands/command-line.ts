@@ -2,6 +2,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { PullpathError } from '../errors.ts'
 import { nearestName } from '../nearest-name.ts'
 import { agent } from './agent.ts'
+import { canary } from './canary.ts'
 import { check } from './check.ts'
 import type { Command, CommandContext } from './command.ts'
 import { demo } from './demo.ts'
@@ -11,7 +12,7 @@ import { helpText, overviewText } from './help-text.ts'
 import { parseArguments } from './parse-arguments.ts'
 
 /** In the order in which a person meets them. */
-export const COMMANDS: readonly Command[] = [check, explain, expect, agent, demo]
+export const COMMANDS: readonly Command[] = [check, explain, expect, agent, canary, demo]
 
 /**
  * Runs what was typed after `pullpath` and returns the exit code. An expected error is one line on standard error and

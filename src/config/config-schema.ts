@@ -182,7 +182,7 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
     },
   }),
   observe: section('Real pulls. Not used yet.', { enabled: toggle('Whether they are measured.', true) }),
-  registryAuth: section('Credentials of registries. Not used yet.', {
+  registryAuth: section('Credentials of registries. Used by `canary push` alone so far.', {
     dockerConfigFile: optionalPath('A `config.json` in the form of Docker.'),
   }),
   harbor: section('The Harbor that is the origin. It is asked where a pull path leads to it.', {

@@ -1,6 +1,7 @@
 import type { WitnessComparison } from '../containerd/witness-comparison.ts'
 import type { NodeReport } from '../drift/report.ts'
 import type { ResolveProof } from '../drift/resolve-proof.ts'
+import { repositoryUrl } from './repository-url.ts'
 
 /** What containerd itself could pull and was seen to ask, a line for each. */
 export function proofLines({ proofs, witnesses }: Pick<NodeReport, 'proofs' | 'witnesses'>): string[] {
@@ -17,6 +18,7 @@ function witnessText({ agrees, reference, unjudged }: WitnessComparison): string
 }
 
 function textOf({ outcome, registry, reference, duration, words, origin }: ResolveProof): string {
+  const repository = reference.slice(registry.length + 1, reference.lastIndexOf(':'))
   const seconds = `${(duration ?? 0).toFixed(3)} s`
   switch (outcome) {
     case 'resolved':
@@ -26,7 +28,7 @@ function textOf({ outcome, registry, reference, duration, words, origin }: Resol
     case 'origin-down':
       return `neither containerd nor this agent gets ${reference}, so the origin is to blame: ${origin.words}; containerd: ${words}`
     case 'no-canary':
-      return `nothing can be proven for ${registry}: ${origin.words}. The tag belongs to the canary (canary.image)`
+      return `nothing can be proven for ${registry}: ${origin.words}. The tag belongs to the canary (canary.image, canary.tags), which this pushes: pullpath canary push ${repositoryUrl(origin.url, repository)}`
     case 'unasked':
       return `containerd could not be asked for ${reference}: ${words}`
   }
