@@ -5,9 +5,9 @@
 import { execFileSync, fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { openRegistryClient } from '../src/registry/http-registry-client.ts'
 import type { BlobServerStarted } from './blob-server.ts'
+import { peakGrowth } from './peak-memory.ts'
 import { percentile, verdict } from './statistics.ts'
 
 const [SMALL, MEDIUM, LARGE] = [1, 512, 2048]
@@ -48,18 +48,6 @@ try {
   console.log(verdict(`${ratio.toFixed(2)} times as fast as curl, goal ${SPEED_GOAL}`, ratio >= SPEED_GOAL))
 } finally {
   server.disconnect()
-}
-
-/** MiB between the resident memory before, and the most that there was until the end. */
-async function peakGrowth(work: () => Promise<unknown>): Promise<number> {
-  const before = memory('VmRSS')
-  writeFileSync('/proc/self/clear_refs', '5') // proc_pid_clear_refs(5): the peak begins anew
-  await work()
-  return memory('VmHWM') - before
-}
-
-function memory(name: 'VmRSS' | 'VmHWM'): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024
 }
 
 function withCurl(url: string, digest: string): void {
