@@ -8,20 +8,29 @@ import type { Config } from './config/config.ts'
 import { readConfigText } from './config/load-config.ts'
 import type { Environment } from './config/placeholders.ts'
 import { readConfig } from './config/read-config.ts'
+import { readToken } from './config/token-file.ts'
 import { peerSignature } from './containerd/endpoint-role.ts'
 import { explain } from './containerd/explain.ts'
+import type { Pull, PullChoice, PullVia } from './drift/pull.ts'
 import type { NodeReport } from './drift/report.ts'
 import { PullpathError } from './errors.ts'
 import { AgentMetrics } from './metrics/agent-metrics.ts'
 import { TRIGGERS, type Trigger } from './metrics/catalogue.ts'
 import { metricsPage } from './metrics/metrics-page.ts'
+import { PullMetrics } from './metrics/pull-metrics.ts'
 import { ReportMetrics } from './metrics/report-metrics.ts'
+import { CanaryRounds } from './pull/canary-rounds.ts'
 import { DaemonWatch } from './pull/daemon-watch.ts'
 import { ProbeRounds } from './pull/probe-rounds.ts'
+import { isNotMeasured } from './pull/pull-failure.ts'
+import { PullHistory } from './pull/pull-history.ts'
+import type { SpegelSight } from './pull/spegel-sight.ts'
+import { Turns } from './pull/turns.ts'
 import type { AgentState } from './server/agent-state.ts'
 import { build } from './server/build.ts'
+import { LEAST_PAUSE } from './server/pull-routes.ts'
 import { configFilePart } from './watch/config-file.ts'
-import { type DaemonAnswer, openDaemon } from './watch/daemon-monitor.ts'
+import { type DaemonAnswer, type OpenedDaemon, openDaemon } from './watch/daemon-monitor.ts'
 import { type Evaluate, type Evaluation, Evaluator } from './watch/evaluator.ts'
 import { InputReader } from './watch/input-reader.ts'
 import { InputWatcher, type WatchedPart, type WatchOptions } from './watch/input-watcher.ts'
@@ -36,6 +45,8 @@ export interface AgentOptions {
   logger?: Logger
   /** The rules; a test may hand in its own. */
   evaluate?: Evaluate
+  /** Where Spegel is looked at, for where bytes came from; it is not known where it is not given. */
+  sight?: SpegelSight
   /** Opens containerd's socket; a test may hand in a daemon of its own. */
   openDaemon?: typeof openDaemon
 }
@@ -52,6 +63,8 @@ export interface Agent {
 
 /** The first evaluation waits so long for the daemon: it answers in a few milliseconds, if it does. */
 const DAEMON_GRACE_MS = 1000
+/** A measurement under way gets so long to remove what it left in the daemon. */
+const CANARY_GRACE_MS = 1000
 /** Requests under way get so long to end. */
 const STOP_GRACE_MS = 1500
 
@@ -72,12 +85,18 @@ class RunningAgent implements Agent, AgentState {
   readonly #evaluator: Evaluator
   readonly #agentMetrics = new AgentMetrics(packageJson.version)
   readonly #reportMetrics = new ReportMetrics()
+  readonly #pullMetrics = new PullMetrics()
+  readonly #history = new PullHistory()
+  /** One measurement or proof at a time, whichever configuration began it. */
+  readonly #turns = new Turns()
   readonly #app: ReturnType<typeof build>
   readonly #ready = Promise.withResolvers<void>()
   #configText: string
   #config: Config
   #reader: InputReader
+  #opened: Promise<OpenedDaemon> | null
   #daemon: DaemonWatch | null
+  #canary: CanaryRounds
   #daemonAnswer: DaemonAnswer | null = null
   #probes: ProbeRounds | null
   #inputsWatcher: InputWatcher
@@ -99,8 +118,10 @@ class RunningAgent implements Agent, AgentState {
     this.#reader = new InputReader(this.#config, { relative: false, memory: null })
     this.#inputsWatcher = this.#watchInputs()
     this.#configWatcher = this.#watchConfig()
+    this.#opened = this.#openDaemon()
     this.#daemon = this.#watchDaemon()
     this.#probes = this.#startProbes()
+    this.#canary = this.#measureCanary()
     this.#agentMetrics.countReload(true, Date.now())
     this.#app = build(this, {
       version: packageJson.version,
@@ -128,6 +149,26 @@ class RunningAgent implements Agent, AgentState {
     return this.#report && { ...this.#report, evaluatedAt: new Date(this.#readAt).toISOString() }
   }
 
+  pulls(choice: PullChoice): readonly Pull[] {
+    return this.#history.list(choice)
+  }
+
+  pull(id: string): Pull | null {
+    return this.#history.find(id)
+  }
+
+  isMeasuring(id: string): boolean {
+    return this.#canary.isMeasuring(id)
+  }
+
+  measure(via: PullVia): { id: string } {
+    return this.#canary.measure(via)
+  }
+
+  token(): string | null {
+    return readToken(this.#config.http.tokenFile)
+  }
+
   stopping(): boolean {
     return this.#stopping !== null
   }
@@ -141,7 +182,7 @@ class RunningAgent implements Agent, AgentState {
   }
 
   metrics(): Promise<{ contentType: string; body: string }> {
-    return metricsPage([this.#reportMetrics, this.#agentMetrics], (error) => {
+    return metricsPage([this.#reportMetrics, this.#pullMetrics, this.#agentMetrics], (error) => {
       this.#logger.error({ err: error }, 'some metrics could not be computed')
     })
   }
@@ -159,6 +200,8 @@ class RunningAgent implements Agent, AgentState {
     this.#inputsWatcher.stop()
     this.#configWatcher.stop()
     this.#probes?.stop()
+    // Before its client is closed: what is under way is to leave nothing behind.
+    await Promise.race([this.#canary.stop(), delay(CANARY_GRACE_MS, undefined, { ref: false })])
     await this.#daemon?.stop()
     const force = setTimeout(() => this.#app.server.closeAllConnections(), STOP_GRACE_MS)
     await this.#app.close()
@@ -192,11 +235,33 @@ class RunningAgent implements Agent, AgentState {
     })
   }
 
-  #watchDaemon(): DaemonWatch | null {
+  #openDaemon(): Promise<OpenedDaemon> | null {
     const { host, containerd } = this.#config
-    if (containerd.socket === null) return null
-    const opened = (this.#options.openDaemon ?? openDaemon)(host.root, containerd.socket)
-    return new DaemonWatch(this.#config, opened, {
+    return containerd.socket === null ? null : (this.#options.openDaemon ?? openDaemon)(host.root, containerd.socket)
+  }
+
+  #measureCanary(): CanaryRounds {
+    return new CanaryRounds({
+      config: this.#config,
+      client: this.#opened?.then((it) => it.client) ?? null,
+      sight: this.#options.sight ?? null,
+      turns: this.#turns,
+      leastPause: LEAST_PAUSE,
+      onPull: (pull) => {
+        const { id, image, via, source, duration, bytes, failure } = pull
+        this.#history.add(pull)
+        if (!isNotMeasured(failure)) this.#pullMetrics.count(pull)
+        const { reason, message } = failure ?? {}
+        if (failure === null) this.#logger.info({ pull: id, image, via, source, duration, bytes }, 'measured')
+        else if (isNotMeasured(failure)) this.#logger.info({ pull: id, image, via, reason, message }, 'not measured')
+        else this.#logger.warn({ pull: id, image, via, reason, message }, 'a measured pull failed')
+      },
+    })
+  }
+
+  #watchDaemon(): DaemonWatch | null {
+    if (this.#opened === null) return null
+    return new DaemonWatch(this.#config, this.#opened, this.#turns, {
       onAnswer: (answer) => {
         this.#daemonAnswer = answer
         this.#reader.hear(answer)
@@ -245,6 +310,7 @@ class RunningAgent implements Agent, AgentState {
     this.#log(evaluation, this.#inputs)
     void this.#daemon?.consider(this.#inputs)
     void this.#probes?.consider(this.#inputs)
+    this.#canary.consider(this.#inputs)
     this.#ready.resolve()
   }
 
@@ -286,9 +352,12 @@ class RunningAgent implements Agent, AgentState {
     this.#configWatcher = this.#watchConfig()
     this.#probes?.stop()
     this.#probes = this.#startProbes()
-    void this.#daemon?.stop()
+    const [canary, daemon] = [this.#canary, this.#daemon]
+    void canary.stop().then(() => daemon?.stop())
+    this.#opened = this.#openDaemon()
     if (isSameDaemon && this.#daemonAnswer !== null) reader.hear(this.#daemonAnswer)
     this.#daemon = this.#watchDaemon()
+    this.#canary = this.#measureCanary()
     void this.#daemon?.start()
     this.#inputsWatcher.start()
     this.#configWatcher.start()

@@ -32,6 +32,7 @@ intent:
   spegel: { from: helmrelease, values: [${root}/helmrelease.yaml] }
 watch: { settle: 10ms }
 probe: { interval: 0 }
+canary: { interval: 0 }
 http: { host: 127.0.0.1, port: 0 }
 `,
     )

@@ -165,24 +165,30 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       additionalProperties: { type: 'string', minLength: 1 },
     },
   }),
-  canary: section('The image whose pulls are measured. Not used yet.', {
+  canary: section('The image whose pulls are measured: see [measuring](measuring.md).', {
     image: {
       type: 'string',
-      description: 'Its repository.',
+      description: 'Its repository. It is measured where Talos or Spegel declare its registry.',
       default: '192.168.1.106/library/pullpath-canary',
       minLength: 1,
     },
-    tags: { type: 'integer', description: 'How many tags it has.', default: 8, minimum: 1, maximum: 1000 },
+    tags: {
+      type: 'integer',
+      description: 'How many tags it has: `tag-0` and so on, each measured in its turn.',
+      default: 8,
+      minimum: 1,
+      maximum: 1000,
+    },
     interval: duration('How often.', '1h', INTERVAL),
     methods: {
       type: 'array',
-      description: 'How it is pulled.',
+      description: 'How it is pulled: over HTTP past containerd, and by containerd itself.',
       default: ['probe', 'containerd'],
       items: { type: 'string', enum: ['probe', 'containerd'] },
     },
   }),
   observe: section('Real pulls. Not used yet.', { enabled: toggle('Whether they are measured.', true) }),
-  registryAuth: section('Credentials of registries. Used by `canary push` alone so far.', {
+  registryAuth: section('Credentials of registries, for the origin and for `canary push` alone.', {
     dockerConfigFile: optionalPath('A `config.json` in the form of Docker.'),
   }),
   harbor: section('The Harbor that is the origin. It is asked where a pull path leads to it.', {
@@ -228,7 +234,9 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       default: '0.0.0.0',
       minLength: 1,
     },
-    tokenFile: optionalPath('The bearer token that starting a measurement requires. Not used yet.'),
+    tokenFile: optionalPath(
+      'The file of the bearer token that starting a measurement requires: one line of 16 characters or more, read anew each time. null: nobody may.',
+    ),
   }),
   log: section('The log on standard output.', {
     level: choice(

@@ -35,6 +35,13 @@ export interface Pull {
   failure: { reason: string; message: string } | null
 }
 
+/** Which pulls are wanted; what is not given does not matter. */
+export interface PullChoice {
+  source?: PullSource
+  method?: PullMethod
+  limit?: number
+}
+
 /** An interval between two named marks of a pull. */
 export interface PullPhase {
   /** `resolve`, `connect`, `tls`, `processing`, `transfer` of a probe; `resolve`, `manifest`, `config`, `layer`, `unpack` of a pull. */

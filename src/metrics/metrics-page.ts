@@ -1,10 +1,8 @@
-import type { AgentMetrics } from './agent-metrics.ts'
 import { Registry } from './instruments.ts'
-import type { ReportMetrics } from './report-metrics.ts'
 
 /** The whole of `/metrics`. A part that fails is left out; what is left is still served. */
 export async function metricsPage(
-  parts: readonly (ReportMetrics | AgentMetrics)[],
+  parts: readonly { text(): Promise<string> }[],
   onError: (error: unknown) => void,
 ): Promise<{ contentType: string; body: string }> {
   const results = await Promise.allSettled(parts.map((part) => part.text()))

@@ -29,6 +29,16 @@ export function witnessTag(nodeName: string, tags: number): string {
   return canaryTag('proof', (placeOf(nodeName) + 1) % tags)
 }
 
+/** How long a node waits with its first measurement, in milliseconds, so that not all of a cluster begin at once. */
+export function firstDelay(nodeName: string, interval: number): number {
+  return (placeOf(nodeName) / 2 ** 32) * Math.min(interval / 10, 60_000)
+}
+
+/** The tag of the canary repository that a node measures in its `round`th round: each in turn, from a place of its own. */
+export function canaryTag(nodeName: string, tags: number, round: number): string {
+  return `tag-${(placeOf(nodeName) + round) % tags}`
+}
+
 function placeOf(nodeName: string): number {
   return createHash('sha256').update(nodeName).digest().readUInt32BE(0)
 }

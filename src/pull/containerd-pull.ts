@@ -4,7 +4,7 @@ import type { ContentInfo, DaemonClient, NamespaceClient } from '../containerd/c
 import { classifyPull, type MirrorFacts, type PullEvidence } from '../drift/classification.ts'
 import type { Pull } from '../drift/pull.ts'
 import { PullpathError } from '../errors.ts'
-import { NodeImages } from './node-images.ts'
+import { CRI_NAMESPACE, NodeImages } from './node-images.ts'
 import { daemonPullFailure, type NotMeasured, notMeasured } from './pull-failure.ts'
 import { phasesOf, UNCOMPRESSED } from './pull-marks.ts'
 import { type PullProgress, PullRecord } from './pull-record.ts'
@@ -12,8 +12,6 @@ import { PullWatch } from './pull-watch.ts'
 import { SpegelEvidence } from './spegel-evidence.ts'
 import type { SpegelSight } from './spegel-sight.ts'
 import type { Subject } from './subject.ts'
-
-export const CRI_NAMESPACE = 'k8s.io'
 
 export interface ContainerdPullOptions {
   id?: string

@@ -6,13 +6,14 @@ import type { ResolveProof } from '../drift/resolve-proof.ts'
 import { openRegistryClient } from '../registry/http-registry-client.ts'
 import type { Inputs } from '../watch/inputs.ts'
 import { witnessOf } from './daemon-witness.ts'
+import { CRI_NAMESPACE } from './node-images.ts'
 import { OneByOne } from './one-by-one.ts'
 import { type ProofTarget, proofTarget } from './proof-target.ts'
 import { proveResolve } from './resolve-prover.ts'
+import type { Turns } from './turns.ts'
 
 /** A tree in the making changes several times within seconds: one proof in so many times `watch.settle` is enough. */
 const PAUSE_IN_SETTLES = 40
-const CRI_NAMESPACE = 'k8s.io'
 
 /** Who hears of proofs. */
 export interface ProofListener {
@@ -33,13 +34,14 @@ export class DaemonProofs {
   #latest: { inputs: Inputs; target: ProofTarget } | null = null
   #seen = ''
 
-  constructor(config: Config, client: DaemonClient, listener: ProofListener) {
+  /** `turns`: shared with what must not be done at the same time. */
+  constructor(config: Config, client: DaemonClient, turns: Turns, listener: ProofListener) {
     this.#config = config
     this.#client = client
     this.#listener = listener
     this.#pause = config.watch.settle * PAUSE_IN_SETTLES
     const rhythm = { interval: config.containerd.proof.interval, pause: this.#pause }
-    this.#rounds = new OneByOne(() => this.#round(), rhythm)
+    this.#rounds = new OneByOne(() => turns.run(() => this.#round()), rhythm)
   }
 
   /** Hears of every evaluation. Nothing is proven while the daemon does not answer. */

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts'
 import { type DaemonAnswer, DaemonMonitor, type OpenedDaemon } from '../watch/daemon-monitor.ts'
 import type { Inputs } from '../watch/inputs.ts'
 import type { DaemonProofs, ProofListener } from './daemon-proofs.ts'
+import type { Turns } from './turns.ts'
 
 /** Who hears of the daemon. */
 export interface DaemonListener extends ProofListener {
@@ -14,13 +15,16 @@ export class DaemonWatch {
   readonly #opened: Promise<OpenedDaemon>
   readonly #monitor: DaemonMonitor
   readonly #listener: DaemonListener
+  readonly #turns: Turns
   #proofs: DaemonProofs | null = null
   #isStopped = false
 
-  constructor(config: Config, opened: Promise<OpenedDaemon>, listener: DaemonListener) {
+  /** `turns`: shared with what must not be done at the same time as a proof. */
+  constructor(config: Config, opened: Promise<OpenedDaemon>, turns: Turns, listener: DaemonListener) {
     this.#config = config
     this.#opened = opened
     this.#listener = listener
+    this.#turns = turns
     this.#monitor = new DaemonMonitor(opened, listener.onAnswer)
   }
 
@@ -36,7 +40,7 @@ export class DaemonWatch {
     // The client of registries is loaded only where a daemon is there to be compared with them.
     const { DaemonProofs } = await import('./daemon-proofs.ts')
     if (this.#isStopped) return
-    this.#proofs ??= new DaemonProofs(this.#config, client, this.#listener)
+    this.#proofs ??= new DaemonProofs(this.#config, client, this.#turns, this.#listener)
     this.#proofs.consider(inputs)
   }
 

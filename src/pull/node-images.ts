@@ -1,15 +1,19 @@
-import type { CriClient, CriImage, NamespaceClient } from '../containerd/client/daemon-client.ts'
+import type { CriClient, CriImage, DaemonClient, NamespaceClient } from '../containerd/client/daemon-client.ts'
+import type { ImageReference } from '../containerd/reference.ts'
 import { PullpathError } from '../errors.ts'
 import type { Subject } from './subject.ts'
+
+/** CRI keeps its images apart from those of others. */
+export const CRI_NAMESPACE = 'k8s.io'
 
 /** The images of this node that an image to be pulled has to do with: by its reference, or by its id. */
 export class NodeImages {
   readonly #cri: CriClient
   readonly #store: NamespaceClient
-  readonly #subject: Subject
+  readonly #subject: Pick<Subject, 'imageId' | 'reference'>
   #found: readonly CriImage[] = []
 
-  constructor(cri: CriClient, store: NamespaceClient, subject: Subject) {
+  constructor(cri: CriClient, store: NamespaceClient, subject: Pick<Subject, 'imageId' | 'reference'>) {
     this.#cri = cri
     this.#store = store
     this.#subject = subject
@@ -50,4 +54,16 @@ export class NodeImages {
 
 function namesOf({ tags, digests }: CriImage): string[] {
   return [...tags, ...digests]
+}
+
+/** Removes the canary, as long as nothing else means the same image. Where the daemon is away it stays. */
+export async function removeCanary(client: DaemonClient, reference: ImageReference): Promise<void> {
+  try {
+    const status = await client.cri.imageStatus(reference.image)
+    if (status === null) return
+    const images = new NodeImages(client.cri, client.inNamespace(CRI_NAMESPACE), { reference, imageId: status.id })
+    if ((await images.there()) === 'own') await images.remove()
+  } catch (error) {
+    if (!(error instanceof PullpathError)) throw error
+  }
 }

@@ -5,7 +5,7 @@ import { PullpathError } from '../errors.ts'
 import type { Answer, Call } from '../registry/registry-client.ts'
 import { RegistryError, type RegistryReason } from '../registry/registry-error.ts'
 import type { ProbeEndpoint } from './probe-endpoints.ts'
-import { messageOf } from './pull-failure.ts'
+import { messageOf, notMeasured } from './pull-failure.ts'
 import { type PullProgress, PullRecord } from './pull-record.ts'
 import { SpegelEvidence } from './spegel-evidence.ts'
 import type { SpegelSight } from './spegel-sight.ts'
@@ -74,8 +74,16 @@ export async function probe(
     alone: false,
     duration,
   })
+  // Nobody is known to have it: that is no failure of a pull.
+  const isNowhere = via === 'peer' && failure?.reason === 'not-found' && !objects.some((it) => isAnywhere(it))
+  if (isNowhere)
+    return leg.record.finish({ ...classification, source: 'unknown' }, notMeasured('no-peer'), { duration })
   const isKnown = failure === null || objects.every((it) => it.answeredBy !== null)
   return leg.record.finish(isKnown ? classification : { ...classification, source: 'unknown' }, failure, { duration })
+}
+
+function isAnywhere({ answeredBy, heldByPeers }: ObjectEvidence): boolean {
+  return answeredBy !== null || (heldByPeers !== null && heldByPeers.before > 0)
 }
 
 /** A mirror answers with another image of the tag: what was pulled elsewhere earlier. */

@@ -1,8 +1,9 @@
 import swagger from '@fastify/swagger'
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify'
-import { PullpathError } from '../errors.ts'
+import { type ErrorCode, PullpathError } from '../errors.ts'
 import type { AgentState } from './agent-state.ts'
 import { refuseMalformed } from './malformed-request.ts'
+import { LEAST_PAUSE } from './pull-routes.ts'
 import { compilers } from './request-check.ts'
 import { addRoutes, ROUTES } from './routes.ts'
 import { SCHEMAS } from './schemas.ts'
@@ -68,29 +69,42 @@ export function build(state: AgentState, options: ServerOptions): FastifyInstanc
 function refuseOtherMethods(app: FastifyInstance): void {
   for (const url of Object.keys(ROUTES)) {
     app.route({
-      method: app.supportedMethods.filter((method) => method !== 'GET' && method !== 'HEAD'),
+      method: app.supportedMethods.filter((method) => !methodsOf(url).includes(method)),
       url,
       schema: { hide: true },
       // Before a body is read.
-      onRequest: async (_request, reply) => refuseMethod(reply),
+      onRequest: async (_request, reply) => refuseMethod(reply, methodsOf(url)),
       handler: () => undefined,
     })
   }
 }
 
-function refuseMethod(reply: FastifyReply): FastifyReply {
+function methodsOf(url: string): readonly string[] {
+  return url === '/api/v1/pulls' ? ['GET', 'HEAD', 'POST'] : ['GET', 'HEAD']
+}
+
+function refuseMethod(reply: FastifyReply, methods: readonly string[] = ['GET', 'HEAD']): FastifyReply {
   const error = new PullpathError('PP_REQUEST_INVALID', 'this method is not served here', { advice: 'use GET' })
-  return sendError(reply.header('allow', 'GET, HEAD'), 405, error)
+  return sendError(reply.header('allow', methods.join(', ')), 405, error)
+}
+
+const STATUSES: Partial<Record<ErrorCode, number>> = {
+  PP_NOT_READY: 503,
+  PP_NOT_FOUND: 404,
+  PP_UNAUTHORIZED: 401,
+  PP_FORBIDDEN: 403,
+  PP_MEASUREMENT_BUSY: 409,
+  PP_MEASUREMENT_LIMITED: 429,
 }
 
 function statusOf(error: FastifyError | PullpathError): number {
   if (!(error instanceof PullpathError)) return error.statusCode ?? 500
-  if (error.code === 'PP_NOT_READY') return 503
-  return error.code === 'PP_NOT_FOUND' ? 404 : 400
+  return STATUSES[error.code] ?? 400
 }
 
 function sendError(reply: FastifyReply, status: number, error: FastifyError | PullpathError): FastifyReply {
   if (status === 503) reply.header('retry-after', '1')
+  if (status === 429) reply.header('retry-after', `${LEAST_PAUSE / 1000}`)
   if (error instanceof PullpathError) {
     const { code, message, advice } = error
     return reply.code(status).send({ code, message, advice })

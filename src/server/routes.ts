@@ -4,6 +4,7 @@ import type { NodeReport, RegistryReport } from '../drift/report.ts'
 import { PullpathError } from '../errors.ts'
 import { renderReportText } from '../render/report-text.ts'
 import type { AgentState } from './agent-state.ts'
+import { addPulls } from './pull-routes.ts'
 import { reportPage } from './report-page.ts'
 
 /** Every path that is served, with what a person finds there; a 404 lists them. */
@@ -18,6 +19,8 @@ export const ROUTES = {
   '/api/v1/registries': 'declared, expected and observed pull path of each registry',
   '/api/v1/registries/:registry': 'those of one registry',
   '/api/v1/explain': 'what containerd does for ?image=',
+  '/api/v1/pulls': 'measured pulls, newest first; ?source=, ?method= and ?limit= choose; POST starts one',
+  '/api/v1/pulls/:id': 'one of them',
   '/openapi.json': 'these routes and their answers, as OpenAPI',
 } as const
 
@@ -34,6 +37,7 @@ export function addRoutes(app: FastifyInstance, state: AgentState): void {
   addHealth(app, state)
   addReport(app, state)
   addRegistries(app, state)
+  addPulls(app, state)
   app.get('/metrics', { schema: { summary: ROUTES['/metrics'], produces: [PLAIN] } }, async (_request, reply) => {
     const { contentType, body } = await state.metrics()
     return reply.type(contentType).send(body)

@@ -302,6 +302,35 @@ const explanation = named(
   }),
 )
 
+const pull = named(
+  'Pull',
+  'One pull that was measured, whether it succeeded or not.',
+  record({
+    id: text,
+    image: text,
+    registry: text,
+    method: oneOf('probe', 'containerd', 'observed'),
+    via: { enum: ['origin', 'peer', 'path', 'containerd', null] },
+    source: oneOf('first', 'peer', 'fallback', 'mixed', 'local', 'unknown'),
+    startedAt: { ...text, description: 'ISO 8601.' },
+    duration: { type: 'number', description: 'Seconds.' },
+    bytes: { type: 'integer', description: 'Of content that came over the network, manifests included.' },
+    phases: listOf(
+      record({
+        name: text,
+        digest: orNull(text),
+        start: { type: 'number', description: 'Seconds since the pull started.' },
+        duration: { type: 'number', description: 'Seconds.' },
+        bytes: { type: 'integer' },
+      }),
+    ),
+    evidence: listOf(record({ text, source: text })),
+    failure: orNull(record({ reason: text, message: text })),
+  }),
+)
+
+const started = named('StartedPull', 'A measurement that was started, and is not over.', record({ id: text }))
+
 const reason = named('Reason', 'The closed list of reasons.', oneOf(...(Object.keys(REASONS) as Reason[])))
 const error = named('Error', 'What went wrong, and what to do.', record({ code: text, message: text, advice: text }))
 
@@ -319,4 +348,6 @@ export const SCHEMAS: readonly JsonSchema[] = [
   checkReport,
   witness,
   explanation,
+  pull,
+  started,
 ]

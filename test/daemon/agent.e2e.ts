@@ -117,6 +117,7 @@ intent:
 containerd: { hostsDir: ${hosts}, configFile: ${place}/containerd.toml, socket: ${place}/run/containerd.sock }
 watch: { settle: 50ms, rescan: 500ms }
 probe: { interval: 0 }
+canary: { interval: 0 }
 http: { host: 127.0.0.1, port: 9478 }
 ${more}`,
       )

@@ -182,6 +182,7 @@ for (const [what, values] of VALUES) {
     config.containerd.socket = null // no daemon runs there
     config.watch = { settle: '20ms', rescan: '100ms' }
     config.probe = { interval: 0 } // nobody is asked at the addresses of the examples
+    config.canary = { interval: 0 } // nor the registry
     const configFile = join(directory, 'config.yaml')
     writeFileSync(configFile, stringify(config))
     const env = { NODE_NAME: node.name, NODE_IP: node.ip }

@@ -4,6 +4,7 @@ import { peerSignature } from '../../src/containerd/endpoint-role.ts'
 import { explain } from '../../src/containerd/explain.ts'
 import { evaluate } from '../../src/drift/evaluate.ts'
 import type { Probes } from '../../src/drift/probes.ts'
+import type { Pull } from '../../src/drift/pull.ts'
 import type { NodeReport } from '../../src/drift/report.ts'
 import type { ResolveProof } from '../../src/drift/resolve-proof.ts'
 import { viewOf } from '../../src/hosts/file-view.ts'
@@ -94,6 +95,22 @@ export const PROBES: Probes = {
   },
 }
 
+/** What was measured there. */
+export const PULL: Pull = {
+  id: '5f0c7a3e-8f4e-4c55-9e0b-6c1d5a3f9b21',
+  image: '192.168.1.106/library/pullpath-canary:tag-0',
+  registry: '192.168.1.106',
+  method: 'probe',
+  via: 'origin',
+  source: 'first',
+  startedAt: '2026-09-01T12:00:00.000Z',
+  duration: 1.36,
+  bytes: 16_777_216,
+  phases: [{ name: 'transfer', digest: `sha256:${'a'.repeat(64)}`, start: 0.01, duration: 1.35, bytes: 16_777_216 }],
+  evidence: [{ text: '4 of 4 objects were given by the origin', source: 'answers' }],
+  failure: null,
+}
+
 /** A node whose Harbor is without peers, with a name and contents that want to be HTML, and with secrets. */
 export const DRIFTED: DirectoryNode = directoryNode([
   ['192.168.1.106', talosDirectory(`[host.'http://192.168.1.106']\n`)],
@@ -113,6 +130,11 @@ export function stateOf(more: Partial<AgentState> = {}): AgentState {
     report: () => report,
     stopping: () => false,
     explain: (image) => explain(image, daemonFacts(), view, peerSignature(INTENT.spegel, NODE_IP)),
+    pulls: () => [PULL],
+    pull: (id) => (id === PULL.id ? PULL : null),
+    isMeasuring: (id) => id === 'under-way',
+    measure: () => ({ id: 'under-way' }),
+    token: () => null,
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'pullpath_test 1\n' }),
     ...more,
   }

@@ -132,6 +132,7 @@ containerd:
   configFile: /etc/cri/containerd.toml
   version: ${CONTAINERD_VERSION}
 probe: { interval: 0 }
+canary: { interval: 0 }
 http: { host: ${NODE_IP}, port: ${port} }
 log: { level: silent }
 `
