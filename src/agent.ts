@@ -24,7 +24,7 @@ import { DaemonWatch } from './pull/daemon-watch.ts'
 import { ProbeRounds } from './pull/probe-rounds.ts'
 import { isNotMeasured } from './pull/pull-failure.ts'
 import { PullHistory } from './pull/pull-history.ts'
-import type { SpegelSight } from './pull/spegel-sight.ts'
+import { configuredSight } from './pull/spegel-sight.ts'
 import { Turns } from './pull/turns.ts'
 import type { AgentState } from './server/agent-state.ts'
 import { build } from './server/build.ts'
@@ -45,8 +45,6 @@ export interface AgentOptions {
   logger?: Logger
   /** The rules; a test may hand in its own. */
   evaluate?: Evaluate
-  /** Where Spegel is looked at, for where bytes came from; it is not known where it is not given. */
-  sight?: SpegelSight
   /** Opens containerd's socket; a test may hand in a daemon of its own. */
   openDaemon?: typeof openDaemon
 }
@@ -244,7 +242,7 @@ class RunningAgent implements Agent, AgentState {
     return new CanaryRounds({
       config: this.#config,
       client: this.#opened?.then((it) => it.client) ?? null,
-      sight: this.#options.sight ?? null,
+      sight: configuredSight(this.#config.spegel, this.#config.node.ip),
       turns: this.#turns,
       leastPause: LEAST_PAUSE,
       onPull: (pull) => {

@@ -9,10 +9,11 @@ import { demo } from './demo.ts'
 import { expect } from './expect.ts'
 import { explain } from './explain.ts'
 import { helpText, overviewText } from './help-text.ts'
+import { measure } from './measure.ts'
 import { parseArguments } from './parse-arguments.ts'
 
 /** In the order in which a person meets them. */
-export const COMMANDS: readonly Command[] = [check, explain, expect, agent, canary, demo]
+export const COMMANDS: readonly Command[] = [check, explain, expect, measure, agent, canary, demo]
 
 /**
  * Runs what was typed after `pullpath` and returns the exit code. An expected error is one line on standard error and

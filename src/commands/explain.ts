@@ -18,7 +18,7 @@ import { withProgress } from './progress.ts'
 import { CONFIG_OPTION, NODE_OPTIONS, settingsOf } from './settings.ts'
 import { withTreeFrom } from './tree-from.ts'
 
-const DEFAULT_SOCKET = '/run/containerd/containerd.sock'
+export const DEFAULT_SOCKET = '/run/containerd/containerd.sock'
 /** A mirror that drops packets costs 30 s for each request. Milliseconds. */
 const WITNESS_WITHIN = 120_000
 

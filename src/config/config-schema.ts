@@ -205,7 +205,7 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       items: { type: 'string', pattern: '^https?://' },
     },
   }),
-  spegel: section('The Spegel of this node.', {
+  spegel: section("The Spegel of this node, and as it is looked at to tell where bytes came from.", {
     port: {
       type: ['integer', 'null'],
       description: 'The port of its registry on the node; null: that of the first of its targets.',
@@ -214,6 +214,20 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       maximum: 65535,
     },
     peersFrom: choice('Where the other nodes are learnt from. Not used yet.', ['endpointslice'], 'endpointslice'),
+    peers: {
+      type: 'array',
+      description:
+        "The nodes' Spegel by address, such as `http://192.168.1.99:29999` (its host port); this node's own is left out.",
+      default: [],
+      items: { type: 'string', pattern: '^https?://[^/]+$' },
+    },
+    metrics: {
+      type: ['string', 'null'],
+      description:
+        "The metrics of this node's Spegel, such as `http://10.244.0.5:9090/metrics`; null: they are not read.",
+      default: null,
+      pattern: '^https?://',
+    },
   }),
   kubernetes: section('The Kubernetes API. Not used yet.', {
     enabled: choice('`auto`: where a service account is mounted.', ['auto', 'on', 'off'], 'auto'),

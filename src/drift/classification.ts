@@ -14,8 +14,11 @@ export interface PullEvidence {
   asked: 'origin' | 'mirrors'
   /** The mirrors of the pull path that lead to Spegel. */
   mirrors: MirrorFacts
-  /** Of Spegel on this node, over the time of the pull; null: not read. */
-  counters: { hits: number; misses: number } | null
+  /**
+   * Of Spegel on this node, over the time of the pull; null: not read. `given`: answers to GET with content, whoever
+   * asked; null: not known.
+   */
+  counters: { hits: number; misses: number; given: number | null } | null
   /** Of all objects together: how the other nodes were asked. null: they were not. */
   peers: { asked: number; known: number } | null
   /** Whether nobody else pulled from this registry meanwhile; what counters show would be theirs too. */
@@ -96,11 +99,15 @@ function seenVerdict(pull: PullEvidence, object: ObjectEvidence): Verdict {
   const { mirrors } = pull
   const { answeredBy, markedOwn, heldHere } = object
   if (answeredBy === 'origin') return 'origin'
-  if (answeredBy !== 'mirror' || mirrors.marksOwn !== true || markedOwn === null) return 'unknown'
+  if (answeredBy !== 'mirror') return 'unknown'
+  const fromElsewhere = isHeldByNobody(pull, object) ? 'unknown' : 'peer'
+  // Spegel never asks an origin: what it gives and this node has not is from another node.
+  if (heldHere === false) return fromElsewhere
+  if (mirrors.marksOwn !== true || markedOwn === null) return 'unknown'
   // A node port may lead to the Spegel of another node: what is its own content is not this node's.
-  if (markedOwn) return heldHere === null ? 'unknown' : heldHere ? 'local' : 'peer'
-  // Spegel gives its own content wherever it has it, so that what it had to fetch was not here.
-  return heldHere === true || isHeldByNobody(pull, object) ? 'unknown' : 'peer'
+  if (markedOwn) return heldHere === true ? 'local' : 'unknown'
+  // It gives its own content wherever it has it, so that what it had to fetch was not here.
+  return heldHere === true ? 'unknown' : fromElsewhere
 }
 
 /** Of what containerd asked for: no answer was seen, only what it left in counters, and who could have answered. */
@@ -113,14 +120,17 @@ function unseenVerdicts(pull: PullEvidence, came: readonly ObjectEvidence[]): re
     return all(isContradicted ? 'unknown' : 'origin')
   }
   if (counters === null || !pull.alone) return all('unknown')
-  const { hits, misses } = counters
+  const { hits, misses, given } = counters
   const resolves = mirrors.resolve ? 1 : 0
   const requests = came.length + resolves
   // A body that breaks off counts as a hit, and what is asked for again as a miss.
   if (misses === 0 && hits >= requests) {
     return all(came.some((it) => isHeldByNobody(pull, it)) ? 'unknown' : 'peer')
   }
-  if (hits === 0) return all(misses >= mirrors.targets * requests ? 'origin' : 'unknown')
+  // The only hit may be that of the tag; it is where no content was given at all.
+  if (hits === 0 || (given === 0 && hits <= resolves)) {
+    return all(misses >= mirrors.targets * (requests - hits) ? 'origin' : 'unknown')
+  }
   // With one target whoever missed is the origin's; with two the other one may have led to another node.
   const missed = requests - hits
   const isMixed = mirrors.targets === 1 && misses >= missed && hits > resolves && missed > resolves
@@ -165,8 +175,10 @@ function evidenceOf(pull: PullEvidence, came: readonly ObjectEvidence[]): Pull['
   }
   if (counters !== null) add("Spegel's counters", countersText(counters, mirrors.targets, pull.alone))
   if (peers !== null) add('HEAD to the peers', heldText(pull.objects, peers))
-  const here = pull.objects.filter((it) => it.heldHere === true).length
-  if (here > 0) add('content of containerd', `this node had ${here} of ${all} objects before`)
+  if (pull.objects.every((it) => it.heldHere !== null)) {
+    const here = pull.objects.filter((it) => it.heldHere === true).length
+    add('content of containerd', `this node had ${here} of ${all} objects before`)
+  }
   const bytes = pull.objects.reduce((sum, it) => sum + it.bytes, 0)
   add('bytes and time', `${bytes} bytes within ${pull.duration.toFixed(3)} s`)
   return pieces
@@ -178,8 +190,13 @@ function markText(marked: number, answered: number, marksOwn: boolean | null): s
   return `${what}, which says nothing: ${marksOwn === false ? 'this' : 'an unknown'} release of Spegel may not mark its own content`
 }
 
-function countersText({ hits, misses }: { hits: number; misses: number }, targets: number, alone: boolean): string {
-  const words = `${hits} hits and ${misses} misses during the pull`
+function countersText(
+  { hits, misses, given }: NonNullable<PullEvidence['counters']>,
+  targets: number,
+  alone: boolean,
+): string {
+  const gave = given === 0 ? ', and no content was given to anybody' : ''
+  const words = `${hits} hits and ${misses} misses during the pull${gave}`
   if (!alone) return `${words}, some of which may be of other pulls`
   if (targets > 1 && hits === 0 && misses > 0) {
     return `${words}; with ${targets} targets a miss alone is no proof: the other one may have led to another node`

@@ -35,8 +35,8 @@ export function firstDelay(nodeName: string, interval: number): number {
 }
 
 /** The tag of the canary repository that a node measures in its `round`th round: each in turn, from a place of its own. */
-export function canaryTag(nodeName: string, tags: number, round: number): string {
-  return `tag-${(placeOf(nodeName) + round) % tags}`
+export function roundTag(nodeName: string, tags: number, round: number): string {
+  return canaryTag('tag', (placeOf(nodeName) + round) % tags)
 }
 
 function placeOf(nodeName: string): number {

@@ -6,7 +6,7 @@ import { declaredOrigin } from '../drift/declared-origin.ts'
 import type { Pull, PullVia } from '../drift/pull.ts'
 import { PullpathError } from '../errors.ts'
 import type { Inputs } from '../watch/inputs.ts'
-import { canaryTag, firstDelay } from './canary-names.ts'
+import { roundTag, firstDelay } from './canary-names.ts'
 import { measureImage } from './measure-image.ts'
 import { removeCanary } from './node-images.ts'
 import { OneByOne } from './one-by-one.ts'
@@ -130,7 +130,7 @@ export class CanaryRounds {
   #nextTag(): string {
     const { node, canary } = this.#options.config
     this.#round += 1
-    return canaryTag(node.name, canary.tags, this.#round)
+    return roundTag(node.name, canary.tags, this.#round)
   }
 
   #reference(tag: string): ImageReference {

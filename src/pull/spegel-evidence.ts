@@ -48,7 +48,8 @@ export class SpegelEvidence {
     if (before === null || after === null) return null
     const [hits, misses] = [after.hits - before.hits, after.misses - before.misses]
     // It was started again meanwhile.
-    return hits < 0 || misses < 0 ? null : { hits, misses }
+    if (hits < 0 || misses < 0) return null
+    return { hits, misses, given: before.given === null || after.given === null ? null : after.given - before.given }
   }
 
   get peers(): PullEvidence['peers'] {

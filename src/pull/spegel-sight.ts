@@ -1,4 +1,5 @@
 import { get } from 'node:http'
+import type { Config } from '../config/config.ts'
 import type { ImageReference } from '../containerd/reference.ts'
 import { openRegistryClient } from '../registry/http-registry-client.ts'
 import { RegistryError } from '../registry/registry-error.ts'
@@ -16,6 +17,8 @@ export interface SpegelSight {
 export interface SpegelCounters {
   hits: number
   misses: number
+  /** Answers to GET with content, whoever asked; null: not told. */
+  given: number | null
 }
 
 export interface Holders {
@@ -32,6 +35,12 @@ export interface SpegelPlaces {
   peers: readonly string[]
   /** The metrics of this node's own pod: `http://10.244.0.5:9090/metrics`; null: not known. */
   metrics: string | null
+}
+
+/** What the configuration says of it; null: nothing. `ip`: of this node, which is no peer of its own. */
+export function configuredSight({ peers, metrics }: Config['spegel'], ip: string): SpegelSight | null {
+  const others = peers.filter((it) => URL.parse(it)?.hostname.replace(/^\[(.*)\]$/, '$1') !== ip)
+  return others.length === 0 && metrics === null ? null : openSpegelSight({ peers: others, metrics })
 }
 
 /** So many peers are asked; a cluster that has more is sampled. */
@@ -98,13 +107,22 @@ async function heldBy(
 /** A counter does not exist before its first event. null: the page is not Spegel's. */
 function countersIn(page: string | null, registry: string): SpegelCounters | null {
   if (page === null || !/^(# \w+ )?(spegel|http_request)/m.test(page)) return null
-  const counters = { hits: 0, misses: 0 }
+  const counters: SpegelCounters = { hits: 0, misses: 0, given: givenIn(page) }
   for (const [, labels = '', value] of page.matchAll(/^spegel_mirror_requests_total\{([^}]*)\} ([0-9.e+]+)$/gm)) {
     if (!labels.split(',').includes(`registry="${registry}"`)) continue
     if (labels.includes('cache="hit"')) counters.hits += Number(value)
     else counters.misses += Number(value)
   }
   return counters
+}
+
+function givenIn(page: string): number | null {
+  if (!/^# TYPE http_request_duration_seconds /m.test(page)) return null
+  const counts = page.matchAll(/^http_request_duration_seconds_count\{([^}]*)\} ([0-9.e+]+)$/gm)
+  const given = [...counts].filter(([, labels = '']) => {
+    return /handler="\/v2\/\*"/.test(labels) && /method="GET"/.test(labels) && /code="2\d\d"/.test(labels)
+  })
+  return given.reduce((sum, [, , value]) => sum + Number(value), 0)
 }
 
 function pageAt(url: string): Promise<string | null> {

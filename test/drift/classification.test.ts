@@ -47,30 +47,50 @@ const CASES: readonly (readonly [string, string, Partial<PullEvidence>])[] = [
   [
     'not all peers were asked',
     'unknown',
-    { objects: three({ heldByPeers: NOBODY }), peers: { asked: 2, known: 9 }, counters: { hits: 0, misses: 8 } },
+    {
+      objects: three({ heldByPeers: NOBODY }),
+      peers: { asked: 2, known: 9 },
+      counters: { hits: 0, misses: 8, given: null },
+    },
   ],
   [
     'a peer got it meanwhile',
     'unknown',
-    { objects: three({ heldByPeers: { before: 0, after: 1 } }), peers: ALL, counters: { hits: 0, misses: 4 } },
+    {
+      objects: three({ heldByPeers: { before: 0, after: 1 } }),
+      peers: ALL,
+      counters: { hits: 0, misses: 4, given: null },
+    },
   ],
   [
     'no peer had it, and yet Spegel had hits',
     'unknown',
-    { objects: three({ heldByPeers: NOBODY }), peers: ALL, counters: { hits: 4, misses: 0 } },
+    { objects: three({ heldByPeers: NOBODY }), peers: ALL, counters: { hits: 4, misses: 0, given: null } },
   ],
-  ['every request was a hit', 'peer', { counters: { hits: 4, misses: 0 } }],
-  ['every request was a hit, but others pulled too', 'unknown', { counters: { hits: 4, misses: 0 }, alone: false }],
-  ['fewer hits than requests', 'unknown', { counters: { hits: 3, misses: 0 } }],
+  ['every request was a hit', 'peer', { counters: { hits: 4, misses: 0, given: null } }],
+  [
+    'every request was a hit, but others pulled too',
+    'unknown',
+    { counters: { hits: 4, misses: 0, given: null }, alone: false },
+  ],
+  ['fewer hits than requests', 'unknown', { counters: { hits: 3, misses: 0, given: null } }],
   [
     'one miss each, and two targets: the other one may have led to another node',
     'unknown',
-    { objects: three({ heldByPeers: { before: 1, after: 1 } }), peers: ALL, counters: { hits: 0, misses: 4 } },
+    {
+      objects: three({ heldByPeers: { before: 1, after: 1 } }),
+      peers: ALL,
+      counters: { hits: 0, misses: 4, given: null },
+    },
   ],
   [
     'both targets missed all of what a peer had',
     'fallback',
-    { objects: three({ heldByPeers: { before: 1, after: 1 } }), peers: ALL, counters: { hits: 0, misses: 8 } },
+    {
+      objects: three({ heldByPeers: { before: 1, after: 1 } }),
+      peers: ALL,
+      counters: { hits: 0, misses: 8, given: null },
+    },
   ],
   [
     'one target missed all of what a peer had',
@@ -78,7 +98,7 @@ const CASES: readonly (readonly [string, string, Partial<PullEvidence>])[] = [
     {
       objects: three({ heldByPeers: { before: 1, after: 1 } }),
       peers: ALL,
-      counters: { hits: 0, misses: 4 },
+      counters: { hits: 0, misses: 4, given: null },
       mirrors: { targets: 1, resolve: true, others: false, marksOwn: true },
     },
   ],
@@ -86,7 +106,7 @@ const CASES: readonly (readonly [string, string, Partial<PullEvidence>])[] = [
     'some hits and some misses at one target',
     'mixed',
     {
-      counters: { hits: 2, misses: 2 },
+      counters: { hits: 2, misses: 2, given: null },
       mirrors: { targets: 1, resolve: true, others: false, marksOwn: true },
     },
   ],
@@ -94,8 +114,17 @@ const CASES: readonly (readonly [string, string, Partial<PullEvidence>])[] = [
     'the only hit may be that of the tag',
     'unknown',
     {
-      counters: { hits: 1, misses: 3 },
+      counters: { hits: 1, misses: 3, given: null },
       mirrors: { targets: 1, resolve: true, others: false, marksOwn: true },
+    },
+  ],
+  [
+    'the only hit was that of the tag, since no content was given',
+    'fallback',
+    {
+      objects: three({ heldByPeers: { before: 1, after: 1 } }),
+      peers: ALL,
+      counters: { hits: 1, misses: 6, given: 0 },
     },
   ],
   [
@@ -137,7 +166,7 @@ const CASES: readonly (readonly [string, string, Partial<PullEvidence>])[] = [
     'a mirror of a release that is not known',
     'unknown',
     {
-      objects: three(unmarked()),
+      objects: three({ ...unmarked(), heldHere: null }),
       ...seen(),
       mirrors: { targets: 2, resolve: true, others: false, marksOwn: null },
     },
@@ -185,11 +214,15 @@ for (const [name, source, more] of CASES) {
 
 t.test('each piece of evidence is named', async (t) => {
   const { evidence } = classifyPull(
-    pull({ objects: three({ heldByPeers: { before: 1, after: 1 } }), peers: ALL, counters: { hits: 0, misses: 4 } }),
+    pull({
+      objects: three({ heldByPeers: { before: 1, after: 1 } }),
+      peers: ALL,
+      counters: { hits: 0, misses: 4, given: null },
+    }),
   )
   t.match(
     evidence.map((it) => it.source),
-    ['content of containerd', "Spegel's counters", 'HEAD to the peers', 'bytes and time'],
+    ['content of containerd', "Spegel's counters", 'HEAD to the peers', 'content of containerd', 'bytes and time'],
   )
   t.match(evidence[1]?.text, /no proof/)
 })
@@ -204,6 +237,7 @@ interface World {
   objects: readonly { here: boolean; holders: readonly boolean[]; delivery: 'well' | 'broken' | 'refused' }[]
   peersAsked: 'all' | 'one' | 'none'
   hasCounters: boolean
+  tellsGiven: boolean
   /** Hits and misses of somebody else's pull at the same time. */
   foreign: { hits: number; misses: number } | null
   headHeld: boolean
@@ -225,6 +259,7 @@ const worlds: fc.Arbitrary<World> = fc.record({
   ),
   peersAsked: fc.constantFrom('all', 'one', 'none'),
   hasCounters: fc.boolean(),
+  tellsGiven: fc.boolean(),
   foreign: fc.option(fc.record({ hits: fc.nat(3), misses: fc.nat(3) })),
   headHeld: fc.boolean(),
 })
@@ -232,9 +267,9 @@ const worlds: fc.Arbitrary<World> = fc.record({
 type Giver = 'origin' | 'peer' | 'both' | 'local'
 
 /** What happens, as Spegel and containerd do it. */
-function happen(world: World): { givers: Giver[]; counters: { hits: number; misses: number } } {
-  const counters = { hits: 0, misses: 0 }
-  const ask = (holders: readonly boolean[], delivery: World['objects'][number]['delivery']): Giver => {
+function happen(world: World): { givers: Giver[]; counters: { hits: number; misses: number; given: number } } {
+  const counters = { hits: 0, misses: 0, given: 0 }
+  const ask = (holders: readonly boolean[], delivery: World['objects'][number]['delivery'], content = 1): Giver => {
     let isPartly = false
     for (let target = 0; target < world.targets; target++) {
       const isAway = target === 1 && world.secondLeadsAway
@@ -244,17 +279,19 @@ function happen(world: World): { givers: Giver[]; counters: { hits: number; miss
       if (!holders.some(Boolean) || delivery === 'refused') counters.misses += 1
       else if (delivery === 'well') {
         counters.hits += 1
+        counters.given += content
         return 'peer'
       } else if (!isPartly) {
         // The body breaks off: containerd asks for the rest from the first endpoint on.
         isPartly = true
         counters.hits += 1
+        counters.given += content
         target = -1
       } else counters.misses += 1
     }
     return isPartly ? 'both' : 'origin'
   }
-  if (world.resolve && world.targets > 0) ask([world.headHeld, false], 'well')
+  if (world.resolve && world.targets > 0) ask([world.headHeld, false], 'well', 0)
   const givers = world.objects.map((it) => (it.here ? 'local' : ask(it.holders, it.delivery)))
   return { givers, counters }
 }
@@ -280,7 +317,11 @@ t.test('whatever happened: a source is claimed only where it is the truth', asyn
           objects,
           mirrors: { targets: world.targets, resolve: world.resolve, others: false, marksOwn: true },
           counters: world.hasCounters
-            ? { hits: counters.hits + foreign.hits, misses: counters.misses + foreign.misses }
+            ? {
+                hits: counters.hits + foreign.hits,
+                misses: counters.misses + foreign.misses,
+                given: world.tellsGiven ? counters.given + foreign.hits : null,
+              }
             : null,
           peers: asked === 0 ? null : { asked, known: PEERS },
           alone: world.foreign === null,
@@ -335,7 +376,9 @@ t.test('of requests that were seen, peer and first are never told against an ans
         if (source === 'first') return came.every((it) => it.answeredBy === 'origin' && it.heldByPeers?.before === 0)
         if (source === 'fallback') return came.some((it) => it.answeredBy === 'origin' && it.heldByPeers?.before === 1)
         if (source !== 'peer') return true
-        return marksOwn === true && came.every((it) => it.answeredBy === 'mirror' && it.markedOwn !== null)
+        const isElsewhere = (it: (typeof answers)[number]) =>
+          it.heldHere === false || (marksOwn === true && it.markedOwn === false && it.heldHere === null)
+        return came.every((it) => it.answeredBy === 'mirror' && isElsewhere(it))
       },
     ),
     { numRuns: 5_000 },

@@ -41,7 +41,7 @@ function site() {
 }
 
 /** Peers that have all or nothing, and counters that go on as given. */
-function sightOf(held: number, ...counters: { hits: number; misses: number }[]): SpegelSight {
+function sightOf(held: number, ...counters: { hits: number; misses: number; given: null }[]): SpegelSight {
   return {
     counters: async () => counters.shift() ?? null,
     holders: async (_, objects) => ({ asked: 2, known: 2, held: new Map(objects.map((it) => [it.digest, held])) }),
@@ -49,13 +49,19 @@ function sightOf(held: number, ...counters: { hits: number; misses: number }[]):
 }
 
 t.test('where the bytes came from follows from what Spegel says before and after', async (t) => {
-  const none = { hits: 7, misses: 9 }
+  const none = { hits: 7, misses: 9, given: null }
   const requests = 5
-  t.match(await site().pull({ sight: sightOf(0, none, { hits: 7, misses: 9 + requests }) }), { source: 'first' })
-  t.match(await site().pull({ sight: sightOf(1, none, { hits: 7 + requests, misses: 9 }) }), { source: 'peer' })
-  t.match(await site().pull({ sight: sightOf(1, none, { hits: 7, misses: 9 + requests }) }), { source: 'fallback' })
+  t.match(await site().pull({ sight: sightOf(0, none, { hits: 7, misses: 9 + requests, given: null }) }), {
+    source: 'first',
+  })
+  t.match(await site().pull({ sight: sightOf(1, none, { hits: 7 + requests, misses: 9, given: null }) }), {
+    source: 'peer',
+  })
+  t.match(await site().pull({ sight: sightOf(1, none, { hits: 7, misses: 9 + requests, given: null }) }), {
+    source: 'fallback',
+  })
   t.match(
-    await site().pull({ sight: sightOf(1, none, { hits: 0, misses: 3 }) }),
+    await site().pull({ sight: sightOf(1, none, { hits: 0, misses: 3, given: null }) }),
     { source: 'unknown' },
     'started again',
   )
@@ -69,7 +75,7 @@ t.test('what was under way of somebody else at the same time makes counters no p
     store.ingests.push({ ref: other, startedAt: Date.now(), updatedAt: Date.now(), offset: 0, total: 0 })
     daemon.emit({ at: Date.now(), namespace: 'k8s.io', topic: '/images/create', name: 'docker.io/library/other:v1' })
   }
-  const sight = sightOf(1, { hits: 0, misses: 0 }, { hits: 5, misses: 0 })
+  const sight = sightOf(1, { hits: 0, misses: 0, given: null }, { hits: 5, misses: 0, given: null })
   t.match(await pull({ sight }), { source: 'unknown', failure: null })
 })
 
