@@ -80,7 +80,10 @@ async function measure(
   const credentials = readCredentials(config.registryAuth.dockerConfigFile)
   const { endpoints } = rememberedPath(registry, daemon, observed.view, intent, node.ip)
   const declared = declaredOrigin(registry, intent, daemon, node)
-  const origin = probeEndpoints(declared === null ? [] : [{ ...declared, role: 'origin' }], registry, credentials)
+  // Where nobody declares the registry the node's own files say where it is, if they do.
+  const isDeclared = declared !== null && declared.declaredIn !== 'default'
+  const last = isDeclared ? declared : (endpoints.findLast((it) => it.role !== 'peer') ?? declared)
+  const origin = probeEndpoints(last === null ? [] : [{ ...last, role: 'origin' }], registry, credentials)
   const path = probeEndpoints(endpoints, registry, credentials)
   const asked = { origin, peer: path.filter((it) => it.role === 'peer').slice(0, 1), path, containerd: path }[via]
   if (asked.length === 0) return end(notMeasured('no-endpoint', `${via} of ${registry}`))

@@ -10,6 +10,8 @@ export interface ProbeEndpoint {
   role: Role
   /** Whether it is asked for a tag. A digest is asked for everywhere. */
   resolve: boolean
+  /** An http endpoint that is tried over https first: what goes wrong there says nothing. */
+  isAttempt: boolean
   /** How long a connection may take to come up, in milliseconds. */
   connectWithin: number
   client: RegistryClient
@@ -29,8 +31,9 @@ export function probeEndpoints(
 ): ProbeEndpoint[] {
   return endpoints.flatMap((endpoint) => {
     const { url, httpsFirst, role, host } = endpoint
-    return (httpsFirst ? [url, url.replace(/^https:/, 'http:')] : [url]).map((url) => ({
+    return (httpsFirst ? [url, url.replace(/^https:/, 'http:')] : [url]).map((url, index) => ({
       role,
+      isAttempt: httpsFirst && index === 0,
       resolve: endpoint.resolve,
       connectWithin: dialTimeoutOf(endpoint),
       client: openRegistryClient({

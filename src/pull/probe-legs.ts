@@ -178,6 +178,7 @@ class ProbeLeg {
     ask: (endpoint: ProbeEndpoint) => Promise<Answer>,
   ): Promise<Answer> {
     let told: RegistryError | null = null
+    let isTold = false
     for (const endpoint of endpoints) {
       const start = this.record.elapsed
       try {
@@ -188,7 +189,9 @@ class ProbeLeg {
         if (!(error instanceof RegistryError)) throw error
         this.record.addExchanges(digest, start, error.exchanges)
         if (FINAL.includes(error.reason)) throw error
-        if (told === null || told.reason === 'not-found') told = error
+        if (isTold) continue
+        told = error
+        isTold = !endpoint.isAttempt && error.reason !== 'not-found'
       }
     }
     throw told ?? new PullpathError('PP_INTERNAL', 'a probe was made without an endpoint')

@@ -37,7 +37,7 @@ t.test('the version is that of the package', async (t) => {
 t.test('an unknown command is refused with the nearest one', async (t) => {
   const cases: [string[], string][] = [
     [['chekc'], 'pullpath: unknown command "chekc" (did you mean check?) [PP_USAGE]\n'],
-    [['measure'], 'pullpath: unknown command "measure" (see: pullpath help) [PP_USAGE]\n'],
+    [['inspect'], 'pullpath: unknown command "inspect" (see: pullpath help) [PP_USAGE]\n'],
     [['help', 'exlain'], 'pullpath: unknown command "exlain" (did you mean explain?) [PP_USAGE]\n'],
     [['--vresion'], 'pullpath: unknown option "--vresion" (did you mean --version?) [PP_USAGE]\n'],
     [['check', '--watch'], 'pullpath: check: unknown option --watch (see: pullpath help check) [PP_USAGE]\n'],

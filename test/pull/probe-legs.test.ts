@@ -15,7 +15,7 @@ const MIRRORS = { targets: 1, resolve: true, others: false, marksOwn: true }
 
 function endpoint(double: RegistryDouble, role: Role): ProbeEndpoint {
   const namespace = role === 'origin' ? null : CANARY.registry
-  return { role, resolve: true, connectWithin: 1_000, client: clientOf(double, { namespace }) }
+  return { role, resolve: true, isAttempt: false, connectWithin: 1_000, client: clientOf(double, { namespace }) }
 }
 
 async function site(t: Test, canary: StoredCanary = makeCanary()) {

@@ -1,0 +1,109 @@
+import { mock } from 'node:test'
+import { Ajv } from 'ajv'
+import t, { type Test } from 'tap'
+import { ProgressBars } from '../../src/commands/pull-progress.ts'
+import { SCHEMAS } from '../../src/server/schemas.ts'
+import { CANARY, makeCanary, storeIn } from '../pull/stored-canary.ts'
+import { RegistryDouble } from '../registry/registry-double.ts'
+import { run } from './run.ts'
+
+/** A node whose mirror and whose registry are doubles on loopback; the registry has an image. */
+async function site(t: Test) {
+  const [origin, mirror] = [await RegistryDouble.start(), await RegistryDouble.start()]
+  t.teardown(() => Promise.all([origin.stop(), mirror.stop()]))
+  const canary = makeCanary()
+  storeIn(origin, canary)
+  const image = `${new URL(origin.origin).host}/${CANARY.repository}:tag-0`
+  const [host = '', port = ''] = new URL(origin.origin).host.split(':')
+  const file = `server = '${origin.origin}'\n[host.'${mirror.origin}']\ncapabilities = ['pull', 'resolve']\ndial_timeout = '200ms'\n`
+  const hosts = t.testdir({ hosts: { [`${host}_${port}_`]: { 'hosts.toml': file } } })
+  const socket = `${hosts}/none.sock`
+  const measure = (...more: string[]) =>
+    run(['measure', image, '--hosts-dir', `${hosts}/hosts`, '--socket', socket, ...more], { width: 120 })
+  return { origin, mirror, canary, measure }
+}
+
+t.test('the path is measured, in words and as JSON that the interface promises', async (t) => {
+  const { origin, measure } = await site(t)
+  const { code, out, error } = await measure()
+  t.same([code, error], [0, ''])
+  t.match(out, /^path {2}127\.0\.0\.1:\d+\/library\/pullpath-canary:tag-0\n/)
+  t.match(out, /PHASE +OBJECT +BEGINS AT +TAKES +BYTES +RATE/)
+  t.match(out, /answers: 4 of 4 objects were given by the origin/)
+  const json = await measure('--via', 'origin', '--json')
+  const ajv = new Ajv({ strict: false })
+  for (const schema of SCHEMAS) ajv.addSchema(schema)
+  t.ok(ajv.validate('Pull#', JSON.parse(json.out)), ajv.errorsText())
+  t.match(JSON.parse(json.out), { via: 'origin', source: 'first', failure: null })
+  t.ok(origin.received.length > 0)
+})
+
+t.test('of both legs the ratio is told, where the peer gave it', async (t) => {
+  const { mirror, canary, measure } = await site(t)
+  const without = await measure('--via', 'origin,peer')
+  t.equal(without.code, 1, 'no peer has it')
+  t.match(without.out, /no peer has it/)
+  t.notMatch(without.out, /first to peer/)
+  storeIn(mirror, canary)
+  const both = JSON.parse((await measure('--via', 'origin,peer', '--json')).out)
+  t.match(both, [
+    { via: 'origin', source: 'first' },
+    { via: 'peer', source: 'unknown', failure: null },
+  ])
+})
+
+t.test('what fails is told, with the exit code of a failed measurement', async (t) => {
+  const { origin, measure } = await site(t)
+  origin.faults.set('GET /v2/library/pullpath-canary/blobs', { kind: 'status', status: 500 })
+  const failed = await measure('--via', 'origin')
+  t.equal(failed.code, 1)
+  t.match(failed.out, /failed: status\n/)
+  origin.faults.clear()
+  const away = await measure('--via', 'containerd')
+  t.equal(away.code, 1)
+  t.match(away.out, /failed: daemon-away\n/)
+  t.equal((await measure('--via', 'origin')).code, 0, 'the next one works')
+})
+
+t.test('wrong use is refused', async (t) => {
+  for (const typed of [
+    ['measure'],
+    ['measure', 'a b'],
+    ['measure', 'app:v1', '--via', 'somehow'],
+    ['measure', 'a', '--x'],
+  ]) {
+    const { code, out, error } = await run(typed)
+    t.same([code, out], [2, ''], typed.join(' '))
+    t.match(error, /^pullpath: /)
+  }
+})
+
+t.test('progress is drawn on a terminal alone, and taken away at the end', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  for (const terminal of [true, false]) {
+    let written = ''
+    const bars = new ProgressBars(
+      {
+        terminal,
+        write: (text) => {
+          written += text
+        },
+      },
+      'measuring',
+    )
+    const digest = `sha256:${'a'.repeat(64)}`
+    bars.hear({ digest, phase: 'transfer', bytes: 500_000, total: 1_000_000 })
+    mock.timers.tick(100)
+    bars.hear({ digest, phase: 'transfer', bytes: 1_000_000, total: 1_000_000 })
+    mock.timers.tick(100)
+    bars.end()
+    mock.timers.tick(1_000)
+    if (!terminal) t.equal(written, '')
+    else {
+      t.match(written, /aaaaaaaaaaaa {2}transfer {2}\[#{12}\.{12}\] {2}500\.0 kB of 1\.00 MB/)
+      t.match(written, /\[#{24}\] {2}1\.00 MB of 1\.00 MB {2}[\d.]+ .?B\/s/)
+      t.ok(written.endsWith('\u001b[2A'), 'nothing of it stays')
+    }
+  }
+})
