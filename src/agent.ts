@@ -24,7 +24,6 @@ import { DaemonWatch } from './pull/daemon-watch.ts'
 import { ProbeRounds } from './pull/probe-rounds.ts'
 import { isNotMeasured } from './pull/pull-failure.ts'
 import { PullHistory } from './pull/pull-history.ts'
-import { configuredSight } from './pull/spegel-sight.ts'
 import { Turns } from './pull/turns.ts'
 import type { AgentState } from './server/agent-state.ts'
 import { build } from './server/build.ts'
@@ -242,7 +241,6 @@ class RunningAgent implements Agent, AgentState {
     return new CanaryRounds({
       config: this.#config,
       client: this.#opened?.then((it) => it.client) ?? null,
-      sight: configuredSight(this.#config.spegel, this.#config.node.ip),
       turns: this.#turns,
       leastPause: LEAST_PAUSE,
       onPull: (pull) => {

@@ -6,18 +6,15 @@ import { declaredOrigin } from '../drift/declared-origin.ts'
 import type { Pull, PullVia } from '../drift/pull.ts'
 import { PullpathError } from '../errors.ts'
 import type { Inputs } from '../watch/inputs.ts'
-import { roundTag, firstDelay } from './canary-names.ts'
-import { measureImage } from './measure-image.ts'
+import { firstDelay, roundTag } from './canary-names.ts'
 import { removeCanary } from './node-images.ts'
 import { OneByOne } from './one-by-one.ts'
-import type { SpegelSight } from './spegel-sight.ts'
 import type { Turns } from './turns.ts'
 
 export interface CanaryRoundsOptions {
   config: Config
   /** null: no socket of containerd is configured. */
   client: Promise<DaemonClient> | null
-  sight: SpegelSight | null
   /** Shared with whatever else must not be done at the same time. */
   turns: Turns
   /** A measurement by request follows the one before it after so long at the earliest. Milliseconds. */
@@ -138,12 +135,18 @@ export class CanaryRounds {
   }
 
   async #measure(via: PullVia, tag: string, id: string): Promise<void> {
-    const { config, client, sight, turns, onPull } = this.#options
+    const { config, client, turns, onPull } = this.#options
     this.#underWay.add(id)
     try {
       const pull = await turns.run(async () => {
         const inputs = this.#inputs
         if (inputs === null || this.#ending.signal.aborted) return null
+        // The client of registries is loaded only where something is measured.
+        const [{ measureImage }, { configuredSight }] = await Promise.all([
+          import('./measure-image.ts'),
+          import('./spegel-sight.ts'),
+        ])
+        const sight = configuredSight(config.spegel, config.node.ip)
         const node = { config, inputs, client: client === null ? null : await client, sight }
         const { signal } = this.#ending
         return measureImage(this.#reference(tag), via, node, { id, image: 'canary', signal })
