@@ -205,7 +205,7 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       items: { type: 'string', pattern: '^https?://' },
     },
   }),
-  spegel: section("The Spegel of this node, and as it is looked at to tell where bytes came from.", {
+  spegel: section('The Spegel of this node, and as it is looked at to tell where bytes came from.', {
     port: {
       type: ['integer', 'null'],
       description: 'The port of its registry on the node; null: that of the first of its targets.',

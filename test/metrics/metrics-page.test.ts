@@ -4,9 +4,10 @@ import type { Finding, NodeReport } from '../../src/drift/report.ts'
 import { AgentMetrics } from '../../src/metrics/agent-metrics.ts'
 import { CATALOGUE, type MetricEntry } from '../../src/metrics/catalogue.ts'
 import { metricsPage } from '../../src/metrics/metrics-page.ts'
+import { PullMetrics } from '../../src/metrics/pull-metrics.ts'
 import { ReportMetrics } from '../../src/metrics/report-metrics.ts'
 import { endpoint } from '../render/sample-report.ts'
-import { reportOf } from '../server/shown-node.ts'
+import { PULL, reportOf } from '../server/shown-node.ts'
 import { familiesOf, sampleOf, seriesOf } from './exposition.ts'
 
 const ENTRIES: readonly MetricEntry[] = Object.values(CATALOGUE)
@@ -15,13 +16,20 @@ const INPUTS = [
   { input: 'intent_talos', up: false, message: 'broken' },
 ] as const
 
+const SOURCES = ['first', 'peer', 'fallback', 'mixed', 'local', 'unknown'] as const
+
 async function everything(report: NodeReport): Promise<string> {
-  const [reportMetrics, agentMetrics] = [new ReportMetrics(), new AgentMetrics('1.2.3')]
+  const [reportMetrics, pullMetrics, agentMetrics] = [new ReportMetrics(), new PullMetrics(), new AgentMetrics('1.2.3')]
   reportMetrics.show(report)
+  for (const source of SOURCES) {
+    for (const method of ['probe', 'containerd'] as const) pullMetrics.count({ ...PULL, via: 'path', source, method })
+  }
+  for (const via of ['origin', 'peer'] as const) pullMetrics.count({ ...PULL, via, source: 'peer' })
+  pullMetrics.count({ ...PULL, via: 'path', source: 'unknown', failure: { reason: 'timeout', message: '' } })
   agentMetrics.showInputs(INPUTS, 1_790_000_000_000)
   agentMetrics.countEvaluation(['start'], 0.001)
   agentMetrics.countReload(true, 1_790_000_000_000)
-  const { body } = await metricsPage([reportMetrics, agentMetrics], (error) => {
+  const { body } = await metricsPage([reportMetrics, pullMetrics, agentMetrics], (error) => {
     throw error
   })
   return body

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { startAgent } from '../../src/agent.ts'
-import { canaryTag, firstDelay } from '../../src/pull/canary-names.ts'
+import { roundTag, firstDelay } from '../../src/pull/canary-names.ts'
 import { Turns } from '../../src/pull/turns.ts'
 import { MemoryDaemon } from '../containerd/client/memory-daemon.ts'
 import { sampleOf } from '../metrics/exposition.ts'
@@ -115,7 +115,7 @@ t.test('what takes turns never overlaps, and goes on after a failure', async (t)
 })
 
 t.test('each round takes the next tag, and nodes begin apart', async (t) => {
-  const tags = Array.from({ length: 8 }, (_, round) => canaryTag('k8s-1', 4, round))
+  const tags = Array.from({ length: 8 }, (_, round) => roundTag('k8s-1', 4, round))
   t.equal(new Set(tags.slice(0, 4)).size, 4)
   t.same(tags.slice(4), tags.slice(0, 4))
   t.ok(new Set(['k8s-1', 'k8s-2', 'k8s-3', 'k8s-4'].map((it) => firstDelay(it, 3_600_000))).size === 4)
