@@ -156,7 +156,7 @@ t.test('a wrong reload keeps the last good configuration, and says so once', asy
   t.equal(await it.sample('pullpath_config_last_reload_successful'), 1)
   writeFileSync(it.node.configFile, `${configOf(it.node.directory, { more: QUICK })}wacth: 5s\n`)
   const { reason } = await it.said('the configuration was not reloaded: the last good one stays')
-  t.match(reason, /config\.yaml:9:1: unknown key "wacth" \(did you mean watch\?\)/)
+  t.match(reason, /config\.yaml:10:1: unknown key "wacth" \(did you mean watch\?\)/)
   t.equal(await it.sample('pullpath_config_last_reload_successful'), 0)
   t.equal((await it.report()).node.name, 'k8s-1')
   writeHostsFile(it.node, HARBOR, contentOf(it.node.talosTree))
