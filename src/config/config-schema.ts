@@ -219,7 +219,7 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       description:
         "The nodes' Spegel by address, such as `http://192.168.1.99:29999` (its host port); this node's own is left out.",
       default: [],
-      items: { type: 'string', pattern: '^https?://[^/]+$' },
+      items: { type: 'string', pattern: '^https?://' },
     },
     metrics: {
       type: ['string', 'null'],

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ContentInfo, DaemonClient, NamespaceClient } from '../containerd/client/daemon-client.ts'
 import { classifyPull, type MirrorFacts, type PullEvidence } from '../drift/classification.ts'
@@ -6,6 +5,7 @@ import type { Pull } from '../drift/pull.ts'
 import { PullpathError } from '../errors.ts'
 import { CRI_NAMESPACE, NodeImages } from './node-images.ts'
 import { daemonPullFailure, type NotMeasured, notMeasured } from './pull-failure.ts'
+import { underLease } from './pull-lease.ts'
 import { phasesOf, UNCOMPRESSED } from './pull-marks.ts'
 import { type PullProgress, PullRecord } from './pull-record.ts'
 import { PullWatch } from './pull-watch.ts'
@@ -34,13 +34,6 @@ export interface ContainerdPullOptions {
 /** An ingest that was written to so shortly before is one of a pull that is under way; leases outlive theirs. */
 const ACTIVE_WITHIN = 10_000
 const LOOK_AGAIN = 1_000
-/** Beyond the deadline: by then it is certain that nobody deletes the lease any more. */
-const LEASE_EXTRA = 600_000
-/** containerd collects what an expired lease keeps (core/leases: `containerd.io/gc.expire`). */
-const EXPIRES = 'containerd.io/gc.expire'
-/** How long a daemon that is just being started again is waited for, in order to leave nothing in it. */
-const REMOVAL = { within: 30_000, pause: 500 }
-
 /**
  * Has containerd pull an image as the kubelet would, and takes down what it does. Whatever comes of it, no ingest, no
  * lease and no content of a pull that failed is left: all of it belongs to a lease of this one pull. Never rejects but
@@ -114,28 +107,27 @@ class ContainerdPull {
   }
 
   async run(begin: () => PullRecord): Promise<Pull> {
-    const lease = `pullpath-${randomUUID()}`
     let failure: Pull['failure'] = null
     let [called, duration, record] = [Date.now(), 0, begin()]
     let contents: readonly (ContentInfo | null)[] = []
     let held: readonly boolean[] | null = null
-    try {
-      held = (await this.#contents()).map((it) => it !== null)
-      await this.#spegel.before()
-      const expires = new Date(Date.now() + this.#options.deadline + LEASE_EXTRA).toISOString()
-      await this.#store.createLease(lease, new Map([[EXPIRES, expires]]))
+    const pull = async (lease: string) => {
       await this.#watch.start()
       record = begin()
       called = Date.now()
       failure = await this.#pull(lease)
       duration = record.elapsed
       contents = await this.#contents()
+    }
+    try {
+      held = (await this.#contents()).map((it) => it !== null)
+      await this.#spegel.before()
+      await underLease(this.#store, this.#options.deadline, pull, this.#options.signal)
     } catch (error) {
       if (!(error instanceof PullpathError)) throw error
       failure ??= daemonPullFailure(error, false)
     } finally {
       this.#watch.stop()
-      await this.#removeLease(lease)
     }
     await this.#spegel.after()
     return this.#finish(record, failure, { called, duration, contents, held })
@@ -202,21 +194,5 @@ class ContainerdPull {
 
   #contents(): Promise<(ContentInfo | null)[]> {
     return Promise.all(this.#subject.objects.map(({ digest }) => this.#store.content(digest)))
-  }
-
-  /** With the lease goes what only it kept: ingests that were broken off, and content that no image refers to. */
-  async #removeLease(lease: string): Promise<void> {
-    const end = performance.now() + REMOVAL.within
-    for (;;) {
-      try {
-        await this.#store.deleteLease(lease)
-        return
-      } catch (error) {
-        // It may just be starting again. What cannot be removed now expires by itself.
-        if (!(error instanceof PullpathError)) throw error
-        if (performance.now() > end || this.#options.signal?.aborted === true) return
-        await delay(REMOVAL.pause)
-      }
-    }
   }
 }

@@ -13,23 +13,24 @@ const REMOVAL = { within: 30_000, pause: 500 }
 /**
  * Makes a pull under a lease of its own: whatever comes of it, no ingest that was broken off and no lease is left, and
  * content only if an image refers to it. containerd's own lease of a pull that was cancelled lasts a day.
- * `deadline`: the pull's, in milliseconds. Rejects where the lease cannot be made, and as the pull does.
+ * `deadline`: the pull's, in milliseconds. `signal`: a daemon that is away is not waited for any more. Rejects where the lease cannot be made, and as the pull does.
  */
 export async function underLease<T>(
   store: NamespaceClient,
   deadline: number,
   pull: (lease: string) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   const lease = `pullpath-${randomUUID()}`
   await store.createLease(lease, new Map([[EXPIRES, new Date(Date.now() + deadline + EXTRA).toISOString()]]))
   try {
     return await pull(lease)
   } finally {
-    await remove(store, lease)
+    await remove(store, lease, signal)
   }
 }
 
-async function remove(store: NamespaceClient, lease: string): Promise<void> {
+async function remove(store: NamespaceClient, lease: string, signal: AbortSignal | undefined): Promise<void> {
   const end = performance.now() + REMOVAL.within
   for (;;) {
     try {
@@ -38,7 +39,7 @@ async function remove(store: NamespaceClient, lease: string): Promise<void> {
     } catch (error) {
       // It may just be starting again. What cannot be removed now expires by itself.
       if (!(error instanceof PullpathError)) throw error
-      if (performance.now() > end) return
+      if (performance.now() > end || signal?.aborted === true) return
       await delay(REMOVAL.pause)
     }
   }
