@@ -27,12 +27,14 @@ export interface AgentSite {
   close(): void
 }
 
-export async function makeSite(): Promise<AgentSite> {
+/** `more`: lines of YAML that are added to the agent's configuration; `prepare` does what must be there for any agent. */
+export async function makeSite(more = '', prepare = async (_node: NodeDirectory) => {}): Promise<AgentSite> {
   const port = await freePort()
   const directory = mkdtempSync(join(tmpdir(), 'pullpath-bench-'))
-  const node = writeNodeDirectory(directory, REGISTRIES, { port, more: 'log: { level: error }\n' })
+  const node = writeNodeDirectory(directory, REGISTRIES, { port, more: `log: { level: error }\n${more}` })
   const compileCache = join(directory, 'compile-cache')
   const site = { node, port, compileCache, close: () => rmSync(directory, { recursive: true, force: true }) }
+  await prepare(node)
   await end((await startAgentProcess(site)).child)
   return site
 }

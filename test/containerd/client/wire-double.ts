@@ -29,10 +29,15 @@ export class WireDouble {
   /** Calls that came in and are not answered, by method; the most at a time. */
   readonly pending = new Map<string, number>()
   readonly mostPending = new Map<string, number>()
-  /** Subscriptions that came in so far. */
+  /** Calls that came in so far, and the most of all methods at a time; subscriptions wait for no answer. */
+  calls = 0
+  mostPendingTogether = 0
+  /** Subscriptions that came in so far, and those that are open. */
   subscriptions = 0
   /** Bytes of each content that a manifest names. */
   contentSize = 10
+  openSubscriptions = 0
+  mostOpenSubscriptions = 0
   readonly #daemon: MemoryDaemon
   readonly #logStreams = new Map<string, grpc.ServerDuplexStream<Plain, Plain>>()
   #server: grpc.Server | null = null
@@ -108,17 +113,25 @@ export class WireDouble {
   }
 
   #count(path: string, by: 1 | -1): void {
+    if (by === 1) this.calls++
     const pending = (this.pending.get(path) ?? 0) + by
     this.pending.set(path, pending)
     this.mostPending.set(path, Math.max(pending, this.mostPending.get(path) ?? 0))
+    const together = [...this.pending.values()].reduce((sum, it) => sum + it, 0)
+    this.mostPendingTogether = Math.max(together, this.mostPendingTogether)
   }
 
   #subscribe(call: grpc.ServerWritableStream<Plain, Plain>): void {
     this.subscriptions++
+    this.openSubscriptions++
+    this.mostOpenSubscriptions = Math.max(this.openSubscriptions, this.mostOpenSubscriptions)
     const filters = call.request.filters as string[]
     const onEvent = (event: DaemonEvent) => call.write(envelopeOf(event))
     const subscription = this.#daemon.subscribe(filters, { onEvent, onUp: () => {}, onDown: () => {} })
-    call.on('cancelled', () => subscription.close())
+    call.on('cancelled', () => {
+      subscription.close()
+      this.openSubscriptions--
+    })
   }
 
   async #listContent(call: grpc.ServerWritableStream<Plain, Plain>): Promise<void> {
