@@ -23,6 +23,7 @@ interface Rule {
   alert?: string
   expr: string
   for?: string
+  keep_firing_for?: string
   labels: Record<string, string>
   annotations: Record<string, string>
 }
@@ -78,40 +79,45 @@ t.test('every alert has a case in which it fires and one in which it is silent',
 })
 
 // The cases above hold the rules only if a wrong rule breaks them.
-t.test('the cases fail when an alert is missing, never waits, waits an hour, or is of another severity', async (t) => {
-  const changes: [what: string, change: (rule: Rule) => Rule | null][] = [
-    ['missing', () => null],
-    ['without waiting', ({ for: _, ...rule }) => rule],
-    ['after an hour', (rule) => ({ ...rule, for: '1h' })],
-    ['of another severity', (rule) => ({ ...rule, labels: { severity: 'unheard-of' } })],
-  ]
-  const dir = t.testdir({})
-  /** Whether the cases that ask for this alert fail by the changed rules. */
-  const isCaught = (name: string, changed: (rule: Rule) => Rule | null) => {
-    const rulesOf = ({ rules }: Group) => rules.map(changed).filter((it) => it !== null)
-    writeFileSync(join(dir, 'rules.yaml'), stringify({ groups: groups.map((it) => ({ ...it, rules: rulesOf(it) })) }))
-    const own = tests
-      .filter((it) => it.alert_rule_test.some(({ alertname }) => alertname === name))
-      .map(({ promql_expr_test: _, ...test }) => test)
-    const file = { rule_files: ['rules.yaml'], evaluation_interval: '30s', tests: own }
-    writeFileSync(join(dir, 'test.yaml'), stringify(file))
-    return spawnSync('promtool', ['test', 'rules', 'test.yaml'], { cwd: dir }).status !== 0
-  }
-  for (const name of names)
-    t.notOk(
-      isCaught(name, (rule) => rule),
-      `${name} as it is`,
-    )
-  for (const [index, alert] of alerts.entries()) {
-    for (const [what, change] of changes) {
-      if (what === 'without waiting' && alert.for === undefined) continue
-      t.ok(
-        isCaught(alert.alert, (rule) => (rule === alert ? change(rule) : rule)),
-        `${alert.alert} (${index}) ${what}`,
-      )
+t.test(
+  'the cases fail when an alert is missing, waits never or an hour, is of another severity or ends at once',
+  async (t) => {
+    const changes: [what: string, change: (rule: Rule) => Rule | null][] = [
+      ['missing', () => null],
+      ['without waiting', ({ for: _, ...rule }) => rule],
+      ['after an hour', (rule) => ({ ...rule, for: '1h' })],
+      ['of another severity', (rule) => ({ ...rule, labels: { severity: 'unheard-of' } })],
+      ['over at once', ({ keep_firing_for: _, ...rule }) => rule],
+    ]
+    const dir = t.testdir({})
+    /** Whether the cases that ask for this alert fail by the changed rules. */
+    const isCaught = (name: string, changed: (rule: Rule) => Rule | null) => {
+      const rulesOf = ({ rules }: Group) => rules.map(changed).filter((it) => it !== null)
+      writeFileSync(join(dir, 'rules.yaml'), stringify({ groups: groups.map((it) => ({ ...it, rules: rulesOf(it) })) }))
+      const own = tests
+        .filter((it) => it.alert_rule_test.some(({ alertname }) => alertname === name))
+        .map(({ promql_expr_test: _, ...test }) => test)
+      const file = { rule_files: ['rules.yaml'], evaluation_interval: '30s', tests: own }
+      writeFileSync(join(dir, 'test.yaml'), stringify(file))
+      return spawnSync('promtool', ['test', 'rules', 'test.yaml'], { cwd: dir }).status !== 0
     }
-  }
-})
+    for (const name of names)
+      t.notOk(
+        isCaught(name, (rule) => rule),
+        `${name} as it is`,
+      )
+    for (const [index, alert] of alerts.entries()) {
+      for (const [what, change] of changes) {
+        if (what === 'without waiting' && alert.for === undefined) continue
+        if (what === 'over at once' && alert.keep_firing_for === undefined) continue
+        t.ok(
+          isCaught(alert.alert, (rule) => (rule === alert ? change(rule) : rule)),
+          `${alert.alert} (${index}) ${what}`,
+        )
+      }
+    }
+  },
+)
 
 t.test('the cases fail when a rule looks at nothing but the last scrape', async (t) => {
   const texts = new Map(testFiles.map((file) => [file, readFileSync(join(TESTS, file), 'utf8')]))
@@ -180,13 +186,20 @@ t.test('an alert names only labels that it has', async (t) => {
   }
 })
 
-t.test('each reason of drift and conflict has the severity of the catalogue, and one alert', async (t) => {
+/** An input that is down has an alert by its own name; what no rule finds yet needs none. */
+const needsNoAlert = (reason: string) => {
+  const page = readFileSync(join(ROOT, 'docs', 'runbooks', `${reason}.md`), 'utf8')
+  return reason === 'unreadable' || page.includes('the reason is reserved')
+}
+
+t.test('each reason has the severity of the catalogue, and one alert', async (t) => {
   for (const [kind, metric] of [
     ['drift', 'pullpath_drift'],
     ['conflict', 'pullpath_conflict'],
+    ['fault', 'pullpath_fault'],
   ] as const) {
     for (const [reason, facts] of Object.entries(REASONS)) {
-      if (!(facts.kinds as readonly string[]).includes(kind)) continue
+      if (!(facts.kinds as readonly string[]).includes(kind) || (kind === 'fault' && needsNoAlert(reason))) continue
       const severities = alerts.filter((rule) => asksFor(rule, metric, reason)).map((rule) => rule.labels.severity)
       t.same(severities, [facts.severity], `${kind} ${reason}`)
     }
