@@ -1,7 +1,7 @@
 import { type Dashboard, dashboard, type Panel } from './dashboard.ts'
 import { type Column, LINK_TO_RUNBOOK, linked, linkToNode, stat, table, timeline, timeSeries } from './panels.ts'
 import { OF_REGISTRY, ofAgents, onceAt, selectWithin } from './query.ts'
-import { EFFECTIVE, evaluationDuration, findings, IN_SYNC, RAISED } from './shared-panels.ts'
+import { EFFECTIVE, evaluationDuration, findings, IN_SYNC, proofDuration, proofs, RAISED } from './shared-panels.ts'
 import { variables } from './variables.ts'
 
 const select = selectWithin('nodes')
@@ -22,6 +22,7 @@ export function clusterDashboard(): Dashboard {
       { title: 'Now', lines: [{ height: 4, panels: now() }] },
       { title: 'Mirrors', lines: mirrors() },
       { title: 'Findings', lines: [{ height: 10, panels: lists() }] },
+      { title: 'containerd', lines: [{ height: 8, panels: containerd() }] },
       { title: 'Agents', lines: agents() },
     ],
   })
@@ -195,6 +196,32 @@ function lists(): Panels {
   ]
 }
 
+function containerd(): Panels {
+  const labels = ['cluster', 'node', 'registry']
+  const info = select('pullpath_containerd_info')
+  return [
+    [8, proofs(select, labels, [NODE_OF_ROW])],
+    [8, proofDuration(select, labels)],
+    [
+      8,
+      table({
+        title: 'containerd of each node',
+        description: 'Whose rules are applied to it, how it pulls, and the directory in which it looks for mirrors.',
+        unit: 'none',
+        exprs: [`max by (cluster, node, version, pull_mode, config_path) (${info})`],
+        columns: [
+          NODE,
+          { field: 'version', heading: 'Version' },
+          { field: 'pull_mode', heading: 'Pulls' },
+          { field: 'config_path', heading: 'Directory' },
+          CLUSTER,
+        ],
+        sortBy: [{ column: 'Node', desc: false }],
+      }),
+    ],
+  ]
+}
+
 function agents() {
   const inputs: Panels = [
     [
@@ -245,17 +272,13 @@ function agents() {
       8,
       table({
         title: 'Versions',
-        description: 'The agent of each node, and the containerd whose rules it applies.',
+        description: 'The agent of each node, and the Node.js that it runs on.',
         unit: 'none',
-        exprs: [
-          `max by (cluster, node, agent) (${versionAs('agent', select('pullpath_build_info'))})`,
-          `max by (cluster, node, containerd, pull_mode) (${versionAs('containerd', select('pullpath_containerd_info'))})`,
-        ],
+        exprs: [`max by (cluster, node, version, node_version) (${select('pullpath_build_info')})`],
         columns: [
           NODE,
-          { field: 'agent', heading: 'Pullpath' },
-          { field: 'containerd', heading: 'containerd' },
-          { field: 'pull_mode', heading: 'Pulls' },
+          { field: 'version', heading: 'Pullpath' },
+          { field: 'node_version', heading: 'Node.js' },
           CLUSTER,
         ],
         sortBy: [{ column: 'Node', desc: false }],
@@ -266,9 +289,4 @@ function agents() {
     { height: 8, panels: inputs },
     { height: 8, panels: process },
   ]
-}
-
-/** The label `version` under another name, so that two kinds of version can stand in one row. */
-function versionAs(label: string, series: string): string {
-  return `label_replace(${series}, "${label}", "$1", "version", "(.*)")`
 }

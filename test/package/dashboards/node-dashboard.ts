@@ -1,7 +1,7 @@
 import { type Dashboard, dashboard, type Panel } from './dashboard.ts'
 import { heatmap, stat, table, timeline, timeSeries } from './panels.ts'
 import { OF_REGISTRY, ofAgents, onceAt, selectWithin } from './query.ts'
-import { EFFECTIVE, evaluationDuration, findings, IN_SYNC, RAISED } from './shared-panels.ts'
+import { EFFECTIVE, evaluationDuration, findings, IN_SYNC, proofDuration, proofs, RAISED } from './shared-panels.ts'
 import { variables } from './variables.ts'
 
 const select = selectWithin('node')
@@ -21,6 +21,7 @@ export function nodeDashboard(): Dashboard {
       { title: 'Now', lines: [{ height: 4, panels: now() }] },
       { title: 'Pull path', lines: pullPath() },
       { title: 'Mirrors over time', lines: mirrors() },
+      { title: 'containerd', lines: [{ height: 8, panels: containerd() }] },
       { title: 'Inputs', lines: [{ height: 8, panels: inputs() }] },
       { title: 'Evaluations', lines: [{ height: 8, panels: evaluations() }] },
       { title: 'Configuration and process', lines: agent() },
@@ -79,7 +80,7 @@ function now(): Panels {
 function pullPath() {
   const paths: Panels = [
     [
-      16,
+      24,
       table({
         title: 'Pull path of each registry',
         description:
@@ -97,22 +98,6 @@ function pullPath() {
           { column: 'Registry', desc: false },
           { column: 'Position', desc: false },
         ],
-      }),
-    ],
-    [
-      8,
-      table({
-        title: 'containerd',
-        description:
-          'The daemon whose rules are applied, how it pulls, and the directory in which it looks for mirrors.',
-        unit: 'none',
-        exprs: [`max by (version, pull_mode, config_path) (${select('pullpath_containerd_info')})`],
-        columns: [
-          { field: 'version', heading: 'Version' },
-          { field: 'pull_mode', heading: 'Pulls' },
-          { field: 'config_path', heading: 'Directory' },
-        ],
-        sortBy: [{ column: 'Version', desc: false }],
       }),
     ],
   ]
@@ -174,6 +159,29 @@ function mirrors() {
   return [
     { height: 8, panels: states },
     { height: 8, panels: reasons },
+  ]
+}
+
+function containerd(): Panels {
+  return [
+    [8, proofs(select, ['registry'])],
+    [8, proofDuration(select, ['registry'])],
+    [
+      8,
+      table({
+        title: 'containerd',
+        description:
+          'The daemon whose rules are applied, how it pulls, and the directory in which it looks for mirrors.',
+        unit: 'none',
+        exprs: [`max by (version, pull_mode, config_path) (${select('pullpath_containerd_info')})`],
+        columns: [
+          { field: 'version', heading: 'Version' },
+          { field: 'pull_mode', heading: 'Pulls' },
+          { field: 'config_path', heading: 'Directory' },
+        ],
+        sortBy: [{ column: 'Version', desc: false }],
+      }),
+    ],
   ]
 }
 

@@ -1,6 +1,6 @@
-import type { Panel } from './dashboard.ts'
-import { type Column, LINK_TO_RUNBOOK, linked, type Meaning, table, timeSeries } from './panels.ts'
-import { ageOfFindings, type Select } from './query.ts'
+import type { Link, Panel } from './dashboard.ts'
+import { type Column, LINK_TO_RUNBOOK, linked, type Meaning, table, timeline, timeSeries } from './panels.ts'
+import { ageOfFindings, OF_REGISTRY, type Select } from './query.ts'
 
 export const EFFECTIVE: Meaning = { zero: ['not effective', 'red'], one: ['effective', 'green'] }
 export const IN_SYNC: Meaning = { zero: ['not in sync', 'orange'], one: ['in sync', 'green'] }
@@ -27,6 +27,35 @@ export function findings(
     ],
     sortBy: [{ column: 'Age', desc: true }],
   })
+}
+
+/** How containerd's own proofs came out. `labels`: what tells one from another; `links`: where a row leads. */
+export function proofs(select: Select, labels: readonly string[], links: Link[] = []): Panel {
+  const success = select('pullpath_containerd_resolve_success', OF_REGISTRY)
+  return timeline({
+    title: "containerd's own proof",
+    description:
+      'Whether containerd itself could pull the proof image when it was asked last: on every change, and hourly. Red too where the origin is down. No row without a canary.',
+    queries: [{ expr: `min by (${labels.join(', ')}) (${success})`, legend: legendOf(labels) }],
+    meaning: { zero: ['could not', 'red'], one: ['pulled', 'green'] },
+    links,
+  })
+}
+
+export function proofDuration(select: Select, labels: readonly string[]): Panel {
+  const duration = select('pullpath_containerd_resolve_duration_seconds', OF_REGISTRY)
+  return timeSeries({
+    title: 'Duration of the proof',
+    description:
+      'How long containerd took for the last proof, whether it could pull or not. 30 s and more: an endpoint swallows what is sent to it.',
+    unit: 's',
+    queries: [{ expr: `max by (${labels.join(', ')}) (${duration})`, legend: legendOf(labels) }],
+  })
+}
+
+function legendOf(labels: readonly string[]): string {
+  const shown = labels.filter((it) => it !== 'cluster')
+  return shown.map((it) => `{{${it}}}`).join(' ')
 }
 
 export function evaluationDuration(select: Select): Panel {
