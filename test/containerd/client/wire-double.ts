@@ -34,10 +34,10 @@ export class WireDouble {
   mostPendingTogether = 0
   /** Subscriptions that came in so far, and those that are open. */
   subscriptions = 0
-  /** Bytes of each content that a manifest names. */
-  contentSize = 10
   openSubscriptions = 0
   mostOpenSubscriptions = 0
+  /** Bytes of each content that a manifest names. */
+  contentSize = 10
   readonly #daemon: MemoryDaemon
   readonly #logStreams = new Map<string, grpc.ServerDuplexStream<Plain, Plain>>()
   #server: grpc.Server | null = null
