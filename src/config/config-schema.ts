@@ -165,10 +165,10 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       additionalProperties: { type: 'string', minLength: 1 },
     },
   }),
-  canary: section('The image whose pulls are measured: see [measuring](measuring.md).', {
+  canary: section('The images whose pulls are measured and proven, as `canary push` makes them: see [measuring](measuring.md).', {
     image: {
       type: 'string',
-      description: 'Its repository. It is measured where Talos or Spegel declare its registry.',
+      description: 'Its repository at the origin. It is measured where Talos or Spegel declare its registry.',
       default: '192.168.1.106/library/pullpath-canary',
       minLength: 1,
     },

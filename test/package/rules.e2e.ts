@@ -79,45 +79,42 @@ t.test('every alert has a case in which it fires and one in which it is silent',
 })
 
 // The cases above hold the rules only if a wrong rule breaks them.
-t.test(
-  'the cases fail when an alert is missing, waits never or an hour, is of another severity or ends at once',
-  async (t) => {
-    const changes: [what: string, change: (rule: Rule) => Rule | null][] = [
-      ['missing', () => null],
-      ['without waiting', ({ for: _, ...rule }) => rule],
-      ['after an hour', (rule) => ({ ...rule, for: '1h' })],
-      ['of another severity', (rule) => ({ ...rule, labels: { severity: 'unheard-of' } })],
-      ['over at once', ({ keep_firing_for: _, ...rule }) => rule],
-    ]
-    const dir = t.testdir({})
-    /** Whether the cases that ask for this alert fail by the changed rules. */
-    const isCaught = (name: string, changed: (rule: Rule) => Rule | null) => {
-      const rulesOf = ({ rules }: Group) => rules.map(changed).filter((it) => it !== null)
-      writeFileSync(join(dir, 'rules.yaml'), stringify({ groups: groups.map((it) => ({ ...it, rules: rulesOf(it) })) }))
-      const own = tests
-        .filter((it) => it.alert_rule_test.some(({ alertname }) => alertname === name))
-        .map(({ promql_expr_test: _, ...test }) => test)
-      const file = { rule_files: ['rules.yaml'], evaluation_interval: '30s', tests: own }
-      writeFileSync(join(dir, 'test.yaml'), stringify(file))
-      return spawnSync('promtool', ['test', 'rules', 'test.yaml'], { cwd: dir }).status !== 0
-    }
-    for (const name of names)
-      t.notOk(
-        isCaught(name, (rule) => rule),
-        `${name} as it is`,
+t.test('the cases fail when an alert is missing, waits wrongly, ends at once or is of another severity', async (t) => {
+  const changes: [what: string, change: (rule: Rule) => Rule | null][] = [
+    ['missing', () => null],
+    ['without waiting', ({ for: _, ...rule }) => rule],
+    ['after an hour', (rule) => ({ ...rule, for: '1h' })],
+    ['of another severity', (rule) => ({ ...rule, labels: { severity: 'unheard-of' } })],
+    ['over at once', ({ keep_firing_for: _, ...rule }) => rule],
+  ]
+  const dir = t.testdir({})
+  /** Whether the cases that ask for this alert fail by the changed rules. */
+  const isCaught = (name: string, changed: (rule: Rule) => Rule | null) => {
+    const rulesOf = ({ rules }: Group) => rules.map(changed).filter((it) => it !== null)
+    writeFileSync(join(dir, 'rules.yaml'), stringify({ groups: groups.map((it) => ({ ...it, rules: rulesOf(it) })) }))
+    const own = tests
+      .filter((it) => it.alert_rule_test.some(({ alertname }) => alertname === name))
+      .map(({ promql_expr_test: _, ...test }) => test)
+    const file = { rule_files: ['rules.yaml'], evaluation_interval: '30s', tests: own }
+    writeFileSync(join(dir, 'test.yaml'), stringify(file))
+    return spawnSync('promtool', ['test', 'rules', 'test.yaml'], { cwd: dir }).status !== 0
+  }
+  for (const name of names)
+    t.notOk(
+      isCaught(name, (rule) => rule),
+      `${name} as it is`,
+    )
+  for (const [index, alert] of alerts.entries()) {
+    for (const [what, change] of changes) {
+      if (what === 'without waiting' && alert.for === undefined) continue
+      if (what === 'over at once' && alert.keep_firing_for === undefined) continue
+      t.ok(
+        isCaught(alert.alert, (rule) => (rule === alert ? change(rule) : rule)),
+        `${alert.alert} (${index}) ${what}`,
       )
-    for (const [index, alert] of alerts.entries()) {
-      for (const [what, change] of changes) {
-        if (what === 'without waiting' && alert.for === undefined) continue
-        if (what === 'over at once' && alert.keep_firing_for === undefined) continue
-        t.ok(
-          isCaught(alert.alert, (rule) => (rule === alert ? change(rule) : rule)),
-          `${alert.alert} (${index}) ${what}`,
-        )
-      }
     }
-  },
-)
+  }
+})
 
 t.test('the cases fail when a rule looks at nothing but the last scrape', async (t) => {
   const texts = new Map(testFiles.map((file) => [file, readFileSync(join(TESTS, file), 'utf8')]))
