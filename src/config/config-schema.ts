@@ -165,28 +165,31 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       additionalProperties: { type: 'string', minLength: 1 },
     },
   }),
-  canary: section('The images whose pulls are measured and proven, as `canary push` makes them: see [measuring](measuring.md).', {
-    image: {
-      type: 'string',
-      description: 'Its repository at the origin. It is measured where Talos or Spegel declare its registry.',
-      default: '192.168.1.106/library/pullpath-canary',
-      minLength: 1,
+  canary: section(
+    'The images whose pulls are measured and proven, as `canary push` makes them: see [measuring](measuring.md).',
+    {
+      image: {
+        type: 'string',
+        description: 'Its repository at the origin. It is measured where Talos or Spegel declare its registry.',
+        default: '192.168.1.106/library/pullpath-canary',
+        minLength: 1,
+      },
+      tags: {
+        type: 'integer',
+        description: 'How many tags it has: `tag-0` and so on, each measured in its turn.',
+        default: 8,
+        minimum: 1,
+        maximum: 1000,
+      },
+      interval: duration('How often.', '1h', INTERVAL),
+      methods: {
+        type: 'array',
+        description: 'How it is pulled: over HTTP past containerd, and by containerd itself.',
+        default: ['probe', 'containerd'],
+        items: { type: 'string', enum: ['probe', 'containerd'] },
+      },
     },
-    tags: {
-      type: 'integer',
-      description: 'How many tags it has: `tag-0` and so on, each measured in its turn.',
-      default: 8,
-      minimum: 1,
-      maximum: 1000,
-    },
-    interval: duration('How often.', '1h', INTERVAL),
-    methods: {
-      type: 'array',
-      description: 'How it is pulled: over HTTP past containerd, and by containerd itself.',
-      default: ['probe', 'containerd'],
-      items: { type: 'string', enum: ['probe', 'containerd'] },
-    },
-  }),
+  ),
   observe: section('Real pulls. Not used yet.', { enabled: toggle('Whether they are measured.', true) }),
   registryAuth: section('Credentials of registries, for the origin and for `canary push` alone.', {
     dockerConfigFile: optionalPath('A `config.json` in the form of Docker.'),
