@@ -125,7 +125,7 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       enum: ['local', 'transfer', null],
       default: null,
     },
-    proof: section("The daemon's own proof of what it asks. Not used yet.", {
+    proof: section("The daemon's own proof of what it resolves and asks.", {
       interval: duration('How often.', '1h', INTERVAL),
     }),
   }),
