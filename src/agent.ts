@@ -1,9 +1,8 @@
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
+import { collectGarbage } from './collect-garbage.ts'
 import type { Config } from './config/config.ts'
 import { readConfigText } from './config/load-config.ts'
 import type { Environment } from './config/placeholders.ts'
@@ -27,6 +26,7 @@ import { PullHistory } from './pull/pull-history.ts'
 import { Turns } from './pull/turns.ts'
 import type { AgentState } from './server/agent-state.ts'
 import { build } from './server/build.ts'
+import { listenError } from './server/listen-error.ts'
 import { LEAST_PAUSE } from './server/pull-routes.ts'
 import { configFilePart } from './watch/config-file.ts'
 import { type DaemonAnswer, type OpenedDaemon, openDaemon } from './watch/daemon-monitor.ts'
@@ -371,36 +371,11 @@ class RunningAgent implements Agent, AgentState {
   }
 }
 
-/**
- * Gives back what starting up left behind, which V8 itself keeps until memory runs short: 4.5 of 73 MiB on a node of
- * 20 registries (bench/footprint.ts), for about 20 ms.
- */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc')
-  const collect: unknown = runInNewContext('gc')
-  if (typeof collect === 'function') collect()
-}
-
 function defaultLogger(level: string): Logger {
   return pino({
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-  })
-}
-
-function listenError(error: unknown, host: string, port: number): unknown {
-  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
-  if (code === 'EADDRINUSE') {
-    return new PullpathError('PP_PORT_IN_USE', `port ${port} of ${host} is taken`, {
-      advice: 'end what listens there, or set http.port',
-      cause: error,
-    })
-  }
-  if (code !== 'EADDRNOTAVAIL' && code !== 'EACCES' && code !== 'ENOTFOUND') return error
-  return new PullpathError('PP_CONFIG_INVALID', `http: cannot listen on port ${port} of ${host}: ${code}`, {
-    advice: 'set http.host to an address of this machine and http.port to a free port',
-    cause: error,
   })
 }
