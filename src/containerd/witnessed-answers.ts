@@ -35,7 +35,7 @@ export function stepsOf({ requests }: Pick<Witness, 'requests'>): WitnessedStep[
     for (
       let at = index;
       at >= 0;
-      at = requests.findIndex((it, position) => position > at && it.redirectedFrom === at)
+      at = requests.findLastIndex((it, position) => position > at && it.redirectedFrom === at)
     ) {
       last = requests[at] ?? last
       redirects += at === index ? 0 : 1

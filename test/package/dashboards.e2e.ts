@@ -29,7 +29,7 @@ const REGISTRIES = ['192.168.1.106', 'docker.io', CANARY]
 const REPOSITORY = 'library/pullpath-canary'
 const MORE = `watch: { settle: 20ms, rescan: 100ms }
 containerd: { socket: /run/containerd.sock }
-canary: { image: ${CANARY}/${REPOSITORY}, tags: 1 }
+canary: { image: ${CANARY}/${REPOSITORY}, tags: 1, interval: 0 }
 `
 /** Generous: four scrapes are enough for every condition. */
 const PATIENCE_MS = 30_000

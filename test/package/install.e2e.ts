@@ -4,8 +4,9 @@
  * Prometheus with the chart's scrape and rules; then Talos writes its tree over Spegel's, alerts fire, Spegel writes
  * again, and they resolve. Needs root and what `.ci/tools` installs: npx tap test/package/install.e2e.ts
  *
- * Two things are not as installed, both by values that the chart documents: `podMonitor.interval`, and `for` of each
- * alert by `prometheusRule.alerts`. test/package/rules/ holds the real ones, over hours, by promtool.
+ * Three things are not as installed, all by values that the chart documents: `podMonitor.interval`, `for` of each alert by
+ * `prometheusRule.alerts` (test/package/rules/ holds the real ones, over hours, by promtool), and what is asked of Spegel,
+ * Harbor and containerd's own view, which are not those of a node here.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -96,7 +97,10 @@ async function onTheNode(t: Test, { directory, cgroup }: Inside) {
   const names = alertsOf(await renderChart(node.values))
   const alerts = Object.fromEntries(names.map((name) => [name, { for: FOR }]))
   const prometheusRule = { ...node.values.prometheusRule, alerts }
-  const chart = await renderChart({ ...node.values, podMonitor, prometheusRule })
+  const off = { interval: 0 }
+  const { containerd: daemon, ...others } = node.values.config
+  const config = { ...others, probe: off, canary: off, containerd: { ...daemon, proof: off } }
+  const chart = await renderChart({ ...node.values, config, podMonitor, prometheusRule })
   const agent = await startAgentPod(containerd, chart, { ...node, directory, cgroup })
   t.comment(`containerd ${containerd.version}; ready ${agent.readyAfter.toFixed(0)} ms after the pod was asked for`)
 

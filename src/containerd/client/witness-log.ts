@@ -101,7 +101,8 @@ export class WitnessLog {
       twin: isTwin ? before : null,
       object,
       redirect: null,
-      source: leading ?? null,
+      // A target that is asked over https first, or again, is still the target.
+      source: leading ?? (isTwin ? before.source : null),
     })
   }
 
