@@ -64,7 +64,7 @@ try {
 
 async function startAgent(kind: 'with a socket' | 'without a socket'): Promise<Measured> {
   const isAsking = kind === 'with a socket'
-  const canary = `canary: { image: '${registry}/${repository}', tags: 1 }\n`
+  const canary = `canary: { image: '${registry}/${repository}', tags: 1, interval: 0 }\n`
   let double: WireDouble | null = null
   const site = await makeSite(isAsking ? `${canary}containerd: { socket: ${SOCKET} }\n` : canary, async (node) => {
     const mirror = `      '${registry}':\n        endpoints: ['${harbor.url}']\n`
