@@ -34,6 +34,7 @@ export interface ContainerdPullOptions {
 /** An ingest that was written to so shortly before is one of a pull that is under way; leases outlive theirs. */
 const ACTIVE_WITHIN = 10_000
 const LOOK_AGAIN = 1_000
+
 /**
  * Has containerd pull an image as the kubelet would, and takes down what it does. Whatever comes of it, no ingest, no
  * lease and no content of a pull that failed is left: all of it belongs to a lease of this one pull. Never rejects but

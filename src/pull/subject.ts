@@ -3,6 +3,7 @@ import type { ObjectEvidence } from '../drift/classification.ts'
 import { fetchImageManifest } from '../registry/image-manifest.ts'
 import type { Platform } from '../registry/manifest.ts'
 import type { Call, RegistryClient } from '../registry/registry-client.ts'
+import { THIS_ARCHITECTURE } from '../this-architecture.ts'
 
 /** An image that is measured, as its registry has it at this time. */
 export interface Subject {
@@ -22,12 +23,10 @@ export interface SubjectObject {
   size: number
 }
 
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' }
-
 /** The platform of this node, as images name it. */
 export const THIS_PLATFORM: Platform = {
   os: 'linux',
-  architecture: ARCHITECTURES[process.arch] ?? process.arch,
+  architecture: THIS_ARCHITECTURE,
   variant: null,
 }
 

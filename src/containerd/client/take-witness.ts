@@ -1,5 +1,6 @@
 import { PullpathError } from '../../errors.ts'
 import type { FileView } from '../../hosts/file-view.ts'
+import { THIS_ARCHITECTURE } from '../../this-architecture.ts'
 import { isAtLeast, parseVersion } from '../../version.ts'
 import { compareWitness } from '../compare-witness.ts'
 import { pullPathOf } from '../pull-path-of.ts'
@@ -24,9 +25,6 @@ export interface WitnessOrder {
   signal?: AbortSignal
 }
 
-/** Go's names for Node's. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' }
-
 /**
  * Lets containerd fetch the image by that directory, and compares what it asked with what is predicted for it: by the
  * rules of the transfer service, whatever CRI's own pull mode is.
@@ -46,7 +44,7 @@ export async function takeWitness(client: DaemonClient, order: WitnessOrder): Pr
   const profile = { version, pullMode: 'transfer', configPath: hostsDir, legacyMirrors: new Map() } as const
   const path = pullPathOf(reference.registry, profile, view)
   const at = new Date().toISOString()
-  const platform = { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch }
+  const platform = { os: 'linux', architecture: THIS_ARCHITECTURE }
   const task = { reference: reference.image, hostsDir, platform, ...limits }
   const witness = await client.inNamespace(WITNESS_NAMESPACE).witness(task)
   return compareWitness(witness, { path, reference, version, hostsDir, at })
