@@ -4,12 +4,12 @@ export interface Series {
   matchers: { label: string; operator: string; value: string }[]
 }
 
-const KEYWORDS = ['and', 'or', 'unless', 'bool', 'offset']
+const KEYWORDS = ['and', 'or', 'unless', 'bool']
 const GROUPING = /\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)/g
 
 /** As far as our rules go: no label value has a brace or a quote, and no text stands outside of braces. */
 export function seriesOf(expr: string): Series[] {
-  const names = expr.replace(GROUPING, ' ').replace(/\[[^\]]*\]/g, ' ')
+  const names = expr.replace(GROUPING, ' ').replace(/\[[^\]]*\]( offset \w+)?/g, ' ')
   return [...names.matchAll(/([a-zA-Z_:][\w:]*)(?:\{([^}]*)\})?(?![\w:]*\s*\()/g)]
     .filter(([, name = '']) => !KEYWORDS.includes(name))
     .map(([, metric = '', inside = '']) => ({
