@@ -1,11 +1,13 @@
 /**
  * Every query of the dashboards against a real Prometheus that scrapes a real agent, while the node's tree goes from
  * Spegel's (state A) to Talos' alone (state B) and back, its containerd through a pull that fails, and Git through a conflict
- * and a file that cannot be read. containerd is one in memory, and the canary's origin a stand-in on the loopback.
+ * and a file that cannot be read. containerd is one in memory, and the canary's origin a stand-in on the loopback. Two
+ * nodes beside it show what was measured where Spegel and its peers are: no part of them runs here.
  * Needs `prometheus` in the PATH (Debian's package) and nothing beyond the loopback.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { startAgent } from '../../src/agent.ts'
@@ -22,6 +24,16 @@ import {
   writeTree,
 } from '../fixtures/node-directory.ts'
 import type { Dashboard, Panel } from './dashboards/dashboard.ts'
+import { roundOfPulls, startMeasuredNode } from './dashboards/measured-node.ts'
+import {
+  askPanels,
+  type Choice,
+  hasData,
+  hasMoreThanZeros,
+  panelsOf,
+  substituted,
+  type View,
+} from './dashboards/panel-answers.ts'
 import { type AnsweredSeries, type Prometheus, startPrometheus } from './dashboards/prometheus.ts'
 
 const CANARY = 'canary.example'
@@ -36,25 +48,33 @@ const PATIENCE_MS = 30_000
 
 t.setTimeout(180_000)
 
+type Target = readonly [node: string, address: string]
+
 /**
  * The agent under two jobs, as two clusters' Prometheus would show it to one Grafana: one with a `cluster` label and
  * one without. `node` comes from the pod's node as the chart's relabelling takes it. The third job stands for any other
  * program that has `process_` and `nodejs_` metrics too: it must not be shown as an agent.
  */
-function prometheusConfig(agentAddress: string): string {
-  const job = (name: string, target: string, labels: string) => `
+function prometheusConfig(agentAddress: string, measured: readonly Target[]): string {
+  const job = (name: string, labels: string, targets: readonly Target[]) => `
   - job_name: ${name}
     static_configs:
-      - targets: ['${target}']
-        labels: { ${labels} }
+${targets
+  .map(
+    ([node, target]) => `      - targets: ['${target}']
+        labels: { __meta_kubernetes_pod_node_name: ${node}${labels} }`,
+  )
+  .join('\n')}
     relabel_configs:
       - source_labels: [__meta_kubernetes_pod_node_name]
         target_label: node`
-  return `global: { scrape_interval: 1s, scrape_timeout: 1s }
+  const agents: Target[] = [['k8s-1', agentAddress], ...measured]
+  return `global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }
+rule_files: ['${RULES}']
 scrape_configs:
-${job('kube-system/pullpath', agentAddress, '__meta_kubernetes_pod_node_name: k8s-1')}
-${job('pullpath', agentAddress, '__meta_kubernetes_pod_node_name: k8s-1, cluster: home')}
-${job('other', agentAddress, '__meta_kubernetes_pod_node_name: k8s-9')}
+${job('kube-system/pullpath', '', agents)}
+${job('pullpath', ', cluster: home', agents)}
+${job('other', '', [['k8s-9', agentAddress]])}
     metric_relabel_configs:
       - source_labels: [__name__]
         regex: process_.*|nodejs_.*
@@ -62,15 +82,18 @@ ${job('other', agentAddress, '__meta_kubernetes_pod_node_name: k8s-9')}
 `
 }
 
+const RULES = fileURLToPath(new URL('../../chart/rules/pullpath.yaml', import.meta.url))
+
 const dashboardOf = (name: string): Dashboard =>
   JSON.parse(readFileSync(new URL(`../../chart/dashboards/${name}.json`, import.meta.url), 'utf8'))
 
 const DASHBOARDS = { cluster: dashboardOf('cluster'), node: dashboardOf('node') }
 
-const panelsOf = (dashboard: Dashboard): Panel[] => dashboard.panels.filter((panel) => panel.type !== 'row')
-
-/** What someone chose in Grafana, as it stands in a query; what is not in it is "All", except for the node. */
-type Choice = Readonly<Record<string, string>>
+/** One dashboard is of all nodes, the other one of a node that must be chosen. */
+function viewOf(dashboard: Dashboard, choice: Choice, start: number, end: number): View {
+  const node = dashboard === DASHBOARDS.node ? { node: 'k8s-1' } : {}
+  return { choice: { ...node, ...choice }, start, end, rateInterval: '4s' }
+}
 
 const CHOICES: Record<string, Choice> = {
   All: {},
@@ -80,18 +103,6 @@ const CHOICES: Record<string, Choice> = {
     registry: '(canary\\\\.example|ghcr\\\\.io)',
   },
 }
-
-/**
- * As Grafana does it; four times the scrape interval is its `$__rate_interval` at the finest resolution, and `$__range`
- * is what is shown: here all there is.
- */
-function substituted(dashboard: Dashboard, expr: string, choice: Choice): string {
-  const values: Record<string, string> = { __rate_interval: '4s', __range: '180s' }
-  for (const { name, allValue } of dashboard.templating.list) values[name] = String(choice[name] ?? allValue ?? 'k8s-1')
-  return expr.replace(/\$(\w+)/g, (whole, name: string) => values[name] ?? whole)
-}
-
-const hasData = (series: readonly AnsweredSeries[]) => series.some(({ values }) => values.some(Number.isFinite))
 
 /** Asks until the answer fits, and says after a bound what did not come. */
 async function until(what: string, ask: () => Promise<boolean>): Promise<void> {
@@ -106,8 +117,9 @@ async function until(what: string, ask: () => Promise<boolean>): Promise<void> {
 async function shownNow(prometheus: Prometheus, dashboard: Dashboard, title: string): Promise<AnsweredSeries[]> {
   const panel = panelsOf(dashboard).find((it) => it.title === title)
   if (panel === undefined) throw new Error(`no panel ${title}`)
-  const choice = { cluster: 'home' }
-  const answers = panel.targets.map(({ expr }) => prometheus.query(substituted(dashboard, expr, choice)))
+  const now = Date.now() / 1000
+  const view = viewOf(dashboard, { cluster: 'home' }, now - 180, now)
+  const answers = panel.targets.map(({ expr }) => prometheus.query(substituted(dashboard, expr, view)))
   return (await Promise.all(answers)).flat()
 }
 
@@ -141,7 +153,16 @@ t.test('every query of every dashboard returns data', async (t) => {
   })
   t.teardown(() => agent.stop())
   const start = Date.now() / 1000 - 1
-  const prometheus = await startPrometheus(t.testdirName, prometheusConfig(agent.url.replace('http://', '')))
+  const measured = await startMeasuredNode([REGISTRIES[0] ?? '', CANARY])
+  t.teardown(() => measured.close())
+  const other = await startMeasuredNode([REGISTRIES[0] ?? '', CANARY])
+  t.teardown(() => other.close())
+  for (const pull of roundOfPulls()) for (const { pulls } of [measured, other]) pulls.count(pull)
+  const config = prometheusConfig(agent.url.replace('http://', ''), [
+    ['k8s-1', measured.address],
+    ['k8s-2', other.address],
+  ])
+  const prometheus = await startPrometheus(t.testdirName, config)
   t.teardown(() => prometheus.stop())
   /** Until both jobs have scraped it. */
   const scraped = (expr: string) => {
@@ -201,17 +222,37 @@ t.test('every query of every dashboard returns data', async (t) => {
   await scraped('pullpath_config_last_reload_successful == 0')
   t.equal(numberOf(await now('Configurations refused')), 1)
 
+  // One pull of each kind was all that there was so far.
+  await scraped('sum by (job) (pullpath_pulls_total{source="fallback"}) == 2')
+  t.equal(numberOf(await now('Fallback pulls')), 2, 'that of each node, which its series begins with')
+  t.equal(numberOf(await now('Failed pulls')), 2)
+  t.equal((await now('Last pulls')).length, 2 * 3 * 7, 'of two nodes, three values of seven kinds')
+  const ofPulls = async () => {
+    const raised = (await prometheus.alerts()).filter(({ labels }) => /Pulls/.test(labels.alertname ?? ''))
+    return raised.map(({ state, labels }) => `${labels.alertname} ${labels.cluster ?? ''} ${labels.node} ${state}`)
+  }
+  t.same(await ofPulls(), [], 'one of each is nothing to be told')
+  const bad = roundOfPulls().filter(({ source, failure }) => source === 'fallback' || failure !== null)
+  for (const pull of [...bad, ...bad]) measured.pulls.count(pull)
+  await until('the alerts of the second fallback and the second failure', async () => {
+    return (await ofPulls()).length === 4
+  })
+  t.same((await ofPulls()).sort(), [
+    'PullpathFallbackPulls  k8s-1 firing',
+    'PullpathFallbackPulls home k8s-1 firing',
+    'PullpathPullsFailing  k8s-1 firing',
+    'PullpathPullsFailing home k8s-1 firing',
+  ])
+
   const end = Date.now() / 1000
   for (const [name, dashboard] of Object.entries(DASHBOARDS)) {
     for (const [chosen, choice] of Object.entries(CHOICES)) {
+      const view = viewOf(dashboard, choice, start, end)
       t.test(`${name}, ${chosen}: data for every panel`, async (t) => {
         for (const panel of panelsOf(dashboard)) {
-          const labels = new Set<string>()
-          for (const { refId, expr } of panel.targets) {
-            const series = await prometheus.queryRange(substituted(dashboard, expr, choice), start, end)
-            for (const { metric } of series) for (const label of Object.keys(metric)) labels.add(label)
-            t.ok(hasData(series), `${panel.title}: ${refId}`)
-          }
+          const answers = await askPanels(prometheus, dashboard, [panel], view)
+          const labels = new Set(answers.flatMap(({ series }) => series.flatMap(({ metric }) => Object.keys(metric))))
+          for (const answer of answers) t.ok(hasData(answer), `${panel.title}: ${answer.refId}`)
           for (const label of labelsShown(panel)) {
             if (label === 'cluster' && choice.job !== undefined) continue // it is the job without one
             t.ok(labels.has(label), `${panel.title}: ${label}`)
@@ -224,7 +265,7 @@ t.test('every query of every dashboard returns data', async (t) => {
           if (type !== 'query' || typeof query === 'string') continue
           if (variable === 'cluster' && choice.job !== undefined) continue
           const [, selector = '', label = ''] = /^label_values\((.*), (\w+)\)$/.exec(query.query) ?? []
-          const values = await prometheus.labelValues(label, substituted(dashboard, selector, choice), start, end)
+          const values = await prometheus.labelValues(label, substituted(dashboard, selector, view), start, end)
           t.not(values.length, 0, `${variable}: ${values}`)
         }
       })
@@ -235,7 +276,8 @@ t.test('every query of every dashboard returns data', async (t) => {
     'the timeline of drift has a row for what drifted, from its first second to its last, and no other',
     async (t) => {
       const panel = panelsOf(DASHBOARDS.cluster).find(({ title }) => title === 'Drift, by node, registry and reason')
-      const expr = substituted(DASHBOARDS.cluster, panel?.targets[0]?.expr ?? '', { cluster: 'home' })
+      const view = viewOf(DASHBOARDS.cluster, { cluster: 'home' }, start, end)
+      const expr = substituted(DASHBOARDS.cluster, panel?.targets[0]?.expr ?? '', view)
       const rows = await prometheus.queryRange(expr, start, end)
       t.ok(rows.some(({ metric }) => metric.registry === '192.168.1.106' && metric.reason === 'peer-mirror-missing'))
       for (const { metric, values } of rows) {
@@ -244,12 +286,47 @@ t.test('every query of every dashboard returns data', async (t) => {
     },
   )
 
+  t.test('every panel of pulls and endpoints shows more than zeros', async (t) => {
+    for (const dashboard of Object.values(DASHBOARDS)) {
+      const panels = panelsOf(dashboard, ['Pulls', 'Endpoints and Harbor'])
+      t.ok(panels.length > 5)
+      for (const answer of await askPanels(prometheus, dashboard, panels, viewOf(dashboard, {}, start, end))) {
+        t.ok(hasMoreThanZeros(answer), `${answer.panel.title}: ${answer.refId}`)
+      }
+    }
+  })
+
+  t.test('a panel that asks for a metric that is not there is found out', async (t) => {
+    const wrong: Dashboard = JSON.parse(JSON.stringify(DASHBOARDS.node).replaceAll('pulls_total', 'pull_total'))
+    const view = viewOf(DASHBOARDS.node, {}, start, end)
+    const answers = await askPanels(prometheus, wrong, panelsOf(wrong, ['Pulls']), view)
+    t.same(
+      answers.filter((it) => !hasData(it)).map(({ panel }) => panel.title),
+      ['Fallback pulls', 'Who served pulls'],
+    )
+  })
+
+  t.test('what a node measured is shown on although it is not scraped any more', async (t) => {
+    const titles = ['Last pulls', 'Fallback pulls', 'Failed pulls']
+    const before = await Promise.all(titles.map(now))
+    await other.close()
+    await scraped('sum by (job) (up{node="k8s-2"}) == 0')
+    t.same(await prometheus.query('pullpath_pulls_total{node="k8s-2"}'), [])
+    const after = await Promise.all(titles.map(now))
+    t.same(
+      after.map((series) => series.length),
+      before.map((series) => series.length),
+    )
+    t.same(after.slice(1).map(numberOf), before.slice(1).map(numberOf))
+  })
+
   t.test('another process with metrics of the same names is not shown as an agent', async (t) => {
     const everyone = await prometheus.query('count by (node) (process_resident_memory_bytes)')
     t.same(everyone.map(({ metric }) => metric.node).sort(), ['k8s-1', 'k8s-9'])
     for (const title of ['Memory of the agents', 'CPU of the agents']) {
       const panel = panelsOf(DASHBOARDS.cluster).find((it) => it.title === title)
-      const expr = substituted(DASHBOARDS.cluster, panel?.targets[0]?.expr ?? '', {})
+      const view = viewOf(DASHBOARDS.cluster, {}, start, end)
+      const expr = substituted(DASHBOARDS.cluster, panel?.targets[0]?.expr ?? '', view)
       const nodes = (await prometheus.queryRange(expr, start, end)).map(({ metric }) => metric.node)
       t.same([...new Set(nodes)], ['k8s-1'], title)
     }
@@ -262,5 +339,7 @@ function labelsShown({ targets, transformations }: Panel): string[] {
     return [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = '']) => label)
   })
   const columns = transformations.find(({ id }) => id === 'organize')?.options.indexByName ?? {}
-  return [...inLegends, ...Object.keys(columns).filter((field) => field !== 'Value')]
+  const { rowField, columnField } = transformations.find(({ id }) => id === 'groupingToMatrix')?.options ?? {}
+  const ofBars = [rowField, columnField].flatMap((it) => (typeof it === 'string' ? [it] : []))
+  return [...inLegends, ...ofBars, ...Object.keys(columns).filter((field) => !field.startsWith('Value'))]
 }

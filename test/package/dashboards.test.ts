@@ -5,6 +5,7 @@ import { CATALOGUE } from '../../src/metrics/catalogue.ts'
 import { clusterDashboard } from './dashboards/cluster-dashboard.ts'
 import { type Dashboard, type Panel, type Placed, placed } from './dashboards/dashboard.ts'
 import { nodeDashboard } from './dashboards/node-dashboard.ts'
+import { BEFORE, LAST_WITHIN, WITHIN } from './dashboards/pull-query.ts'
 import { selectorsOf } from './dashboards/selectors.ts'
 
 const DASHBOARDS: [file: URL, made: Dashboard][] = [
@@ -19,7 +20,15 @@ const SERIES = new Set(
 )
 
 /** Of Grafana's formats, those that our panels use: a name that Grafana does not know is shown as a suffix. */
-const UNITS = ['none', 's', 'bytes', 'percentunit', 'dateTimeAsIso', 'dtdurations']
+const UNITS = ['none', 's', 'bytes', 'Bps', 'percentunit', 'dateTimeAsIso', 'dtdurations']
+
+/** What the recording rules make: of a cluster, so that they have no `job` and no `instance`. */
+const RECORDED = new Set(
+  readFileSync(new URL('../../chart/rules/pullpath.yaml', import.meta.url), 'utf8').match(/(?<=- record: ).*/g),
+)
+
+/** Pulls are an hour apart: what is counted of them is counted over a time of its own. */
+const ofPulls = (metric: string) => metric.startsWith('pullpath_pull')
 
 function panelsOf(dashboard: Dashboard): Placed<Panel>[] {
   return dashboard.panels.filter((panel) => panel.type !== 'row')
@@ -53,7 +62,8 @@ for (const [file, made] of DASHBOARDS) {
     })
     t.test(`${name}: target-${wanted}-rule`, async (t) => {
       for (const { panel, target } of targets) {
-        for (const { matchers } of selectorsOf(target.expr)) {
+        for (const { metric, matchers } of selectorsOf(target.expr)) {
+          if (RECORDED.has(metric)) continue
           t.ok(matchers.includes(`${wanted}=~"$${wanted}"`), `${panel.title}: ${target.refId}`)
         }
       }
@@ -97,18 +107,19 @@ for (const [file, made] of DASHBOARDS) {
     for (const { panel, target } of targets) {
       const selectors = selectorsOf(target.expr)
       t.not(selectors.length, 0, panel.title)
-      for (const { metric } of selectors) t.ok(SERIES.has(metric), `${panel.title}: ${metric}`)
+      for (const { metric } of selectors) t.ok(SERIES.has(metric) || RECORDED.has(metric), `${panel.title}: ${metric}`)
     }
   })
 
   t.test(`${name}: target-rate-interval-rule and target-counter-agg-rule`, async (t) => {
     for (const { panel, target } of targets) {
-      for (const [, range] of target.expr.matchAll(/\[([^\]]*)\](?! @ end\(\))/g)) {
-        t.equal(range, '$__rate_interval', panel.title)
-      }
       for (const { metric, before, after } of selectorsOf(target.expr)) {
+        const [, range, more = ''] = /^\[([^\]]*)\]( @ end\(\))?/.exec(after) ?? []
+        const ranges = ['$__rate_interval', ...(ofPulls(metric) ? [WITHIN, BEFORE, LAST_WITHIN] : [])]
+        if (range !== undefined && more === '') t.ok(ranges.includes(range), `${panel.title}: ${range}`)
         if (!/_(total|bucket)$/.test(metric)) continue
-        t.match(before, /\b(rate|increase)\($/, `${panel.title}: ${metric}`)
+        const functions = ofPulls(metric) ? /\b(increase|min_over_time|present_over_time)\($/ : /\b(rate|increase)\($/
+        t.match(before, functions, `${panel.title}: ${metric}`)
         t.match(after, /^\[/, `${panel.title}: ${metric}`)
       }
     }

@@ -1,5 +1,19 @@
 import { type Dashboard, dashboard, type Panel } from './dashboard.ts'
 import { type Column, LINK_TO_RUNBOOK, linked, linkToNode, stat, table, timeline, timeSeries } from './panels.ts'
+import {
+  durations,
+  endpointsUp,
+  failed,
+  failures,
+  fallbacks,
+  harbor,
+  lastPulls,
+  latency,
+  ratio,
+  servedBy,
+  throughput,
+} from './pull-panels.ts'
+import { held, PEER_TO_FIRST } from './pull-query.ts'
 import { OF_REGISTRY, ofAgents, onceAt, selectWithin } from './query.ts'
 import { EFFECTIVE, evaluationDuration, findings, IN_SYNC, proofDuration, proofs, RAISED } from './shared-panels.ts'
 import { variables } from './variables.ts'
@@ -15,7 +29,7 @@ export function clusterDashboard(): Dashboard {
     uid: 'pullpath-cluster',
     title: 'Pullpath / Cluster',
     description:
-      "Whether containerd's registry mirrors are on every node what Git declares, and which are not, and why.",
+      "Whether containerd's registry mirrors are on every node what Git declares, which are not, and why; and what pulls take.",
     from: 'now-6h',
     variables: variables('nodes'),
     sections: [
@@ -23,6 +37,8 @@ export function clusterDashboard(): Dashboard {
       { title: 'Mirrors', lines: mirrors() },
       { title: 'Findings', lines: [{ height: 10, panels: lists() }] },
       { title: 'containerd', lines: [{ height: 8, panels: containerd() }] },
+      { title: 'Pulls', lines: pulls() },
+      { title: 'Endpoints and Harbor', lines: [{ height: 9, panels: endpoints() }] },
       { title: 'Agents', lines: agents() },
     ],
   })
@@ -219,6 +235,52 @@ function containerd(): Panels {
         sortBy: [{ column: 'Node', desc: false }],
       }),
     ],
+  ]
+}
+
+function pulls() {
+  const numbers: Panels = [
+    [4, fallbacks(select)],
+    [4, failed(select)],
+    [
+      16,
+      ratio({
+        description:
+          'What a pull from a peer takes of the time of one from the origin: below 100% peers are faster. By size and way over all nodes and six hours (a recording rule of the chart), and as each node compared the last two probes of the same content.',
+        queries: [
+          { expr: PEER_TO_FIRST, legend: 'all nodes: {{method}} {{size_class}}' },
+          { expr: `max by (cluster, node) (${held(select('pullpath_peer_to_origin_ratio'))})`, legend: '{{node}}' },
+        ],
+      }),
+    ],
+  ]
+  const quantiles: Panels = [
+    [12, latency(select, 0.5, 'median')],
+    [12, latency(select, 0.9, '9 in 10')],
+  ]
+  const distributions: Panels = [
+    [12, durations(select, 'first')],
+    [12, durations(select, 'peer')],
+  ]
+  const shares: Panels = [
+    [8, servedBy(select)],
+    [8, throughput(select)],
+    [8, failures(select)],
+  ]
+  const last: Panels = [[24, lastPulls(select, { labels: ['cluster', 'node'], before: [NODE], after: [CLUSTER] })]]
+  return [
+    { height: 8, panels: numbers },
+    { height: 9, panels: quantiles },
+    { height: 8, panels: distributions },
+    { height: 9, panels: shares },
+    { height: 9, panels: last },
+  ]
+}
+
+function endpoints(): Panels {
+  return [
+    [16, endpointsUp(select, ['cluster', 'node'], [NODE_OF_ROW])],
+    [8, harbor(select, ['cluster'])],
   ]
 }
 

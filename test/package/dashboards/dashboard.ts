@@ -26,7 +26,7 @@ export interface Property {
 }
 
 export interface Panel {
-  type: 'stat' | 'table' | 'timeseries' | 'state-timeline' | 'heatmap'
+  type: 'stat' | 'table' | 'timeseries' | 'state-timeline' | 'heatmap' | 'barchart'
   title: string
   description: string
   datasource: typeof DATA_SOURCE

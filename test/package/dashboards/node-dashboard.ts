@@ -1,5 +1,19 @@
 import { type Dashboard, dashboard, type Panel } from './dashboard.ts'
-import { heatmap, stat, table, timeline, timeSeries } from './panels.ts'
+import { barChart, heatmap, stat, table, timeline, timeSeries } from './panels.ts'
+import {
+  durations,
+  endpointsUp,
+  failed,
+  failures,
+  fallbacks,
+  harbor,
+  lastPhases,
+  lastPulls,
+  ratio,
+  servedBy,
+  throughput,
+} from './pull-panels.ts'
+import { held } from './pull-query.ts'
 import { OF_REGISTRY, ofAgents, onceAt, selectWithin } from './query.ts'
 import { EFFECTIVE, evaluationDuration, findings, IN_SYNC, proofDuration, proofs, RAISED } from './shared-panels.ts'
 import { variables } from './variables.ts'
@@ -14,7 +28,7 @@ export function nodeDashboard(): Dashboard {
     uid: 'pullpath-node',
     title: 'Pullpath / Node',
     description:
-      "What one node's containerd asks for each registry, how that differs from Git, and how its agent does.",
+      "What one node's containerd asks for each registry, how that differs from Git, what pulls take, and how its agent does.",
     from: 'now-6h',
     variables: variables('node'),
     sections: [
@@ -22,6 +36,8 @@ export function nodeDashboard(): Dashboard {
       { title: 'Pull path', lines: pullPath() },
       { title: 'Mirrors over time', lines: mirrors() },
       { title: 'containerd', lines: [{ height: 8, panels: containerd() }] },
+      { title: 'Pulls', lines: pulls() },
+      { title: 'Endpoints and Harbor', lines: endpoints() },
       { title: 'Inputs', lines: [{ height: 8, panels: inputs() }] },
       { title: 'Evaluations', lines: [{ height: 8, panels: evaluations() }] },
       { title: 'Configuration and process', lines: agent() },
@@ -182,6 +198,87 @@ function containerd(): Panels {
         sortBy: [{ column: 'Version', desc: false }],
       }),
     ],
+  ]
+}
+
+function pulls() {
+  const duration = held(select('pullpath_pull_last_duration_seconds'))
+  const numbers: Panels = [
+    [4, fallbacks(select)],
+    [4, failed(select)],
+    [
+      16,
+      ratio({
+        description:
+          'What the last probe through the mirror took of the time of the last one straight from the origin, of the very same content: below 100% peers are faster. A gap where the two cannot be compared.',
+        queries: [{ expr: `max(${held(select('pullpath_peer_to_origin_ratio'))})`, legend: 'peer by origin' }],
+      }),
+    ],
+  ]
+  const last: Panels = [
+    [12, lastPulls(select, { labels: [] })],
+    [12, lastPhases(select)],
+  ]
+  const overTime: Panels = [
+    [
+      12,
+      timeSeries({
+        title: 'Duration of the last pulls',
+        description: 'What the last pull of each source and method took. It is a step each time that one is measured.',
+        unit: 's',
+        queries: [{ expr: `max by (source, method) (${duration})`, legend: '{{source}} {{method}}' }],
+      }),
+    ],
+    [12, throughput(select)],
+  ]
+  const distributions: Panels = [
+    [12, durations(select, 'first')],
+    [12, durations(select, 'peer')],
+  ]
+  const shares: Panels = [
+    [12, servedBy(select)],
+    [12, failures(select)],
+  ]
+  return [
+    { height: 8, panels: numbers },
+    { height: 9, panels: last },
+    { height: 8, panels: overTime },
+    { height: 8, panels: distributions },
+    { height: 8, panels: shares },
+  ]
+}
+
+function endpoints() {
+  const phases = held(select('pullpath_endpoint_probe_duration_seconds', OF_REGISTRY))
+  const states: Panels = [
+    [16, endpointsUp(select, [])],
+    [8, harbor(select)],
+  ]
+  const probes: Panels = [
+    [
+      12,
+      barChart({
+        title: 'Phases of the last probes',
+        description: 'What each phase took of the last probe of an endpoint, all its requests together.',
+        unit: 's',
+        expr: `max by (url, phase) (${phases})`,
+        bar: 'url',
+        part: 'phase',
+      }),
+    ],
+    [
+      12,
+      timeSeries({
+        title: 'Duration of probes',
+        description: 'How long the last probe of each endpoint took, all its requests and phases together.',
+        unit: 's',
+        queries: [{ expr: `sum by (url) (max by (url, phase) (${phases}))`, legend: '{{url}}' }],
+      }),
+    ],
+  ]
+  return [
+    { height: 8, panels: states },
+    { height: 8, panels: probes },
   ]
 }
 

@@ -190,6 +190,44 @@ export function heatmap(about: About & { expr: string }): Panel {
   }
 }
 
+/** What holds now, a bar for each value of the label `bar`, made up of a part for each value of the label `part`. */
+export function barChart(about: About & { expr: string; bar: string; part: string }): Panel {
+  const { title, description, unit, expr, bar, part } = about
+  return {
+    type: 'barchart',
+    title,
+    description,
+    datasource: DATA_SOURCE,
+    fieldConfig: {
+      defaults: {
+        unit,
+        min: 0,
+        color: { mode: 'palette-classic' },
+        custom: { fillOpacity: 80, lineWidth: 0, axisPlacement: 'auto' },
+        noValue: 'none',
+      },
+      overrides: [],
+    },
+    options: {
+      orientation: 'horizontal',
+      stacking: 'normal',
+      showValue: 'never',
+      barWidth: 0.9,
+      groupWidth: 0.7,
+      xTickLabelRotation: 0,
+      legend: { calcs: [], displayMode: 'list', placement: 'bottom', showLegend: true },
+      tooltip: { mode: 'multi', sort: 'none' },
+    },
+    targets: [target('A', { expr, legend: '' }, { format: 'table', instant: true })],
+    transformations: [
+      {
+        id: 'groupingToMatrix',
+        options: { rowField: bar, columnField: part, valueField: 'Value', emptyValue: 'null' },
+      },
+    ],
+  }
+}
+
 /** A column of a table: a label of the series, or the value of a query (`Value`, or `Value #A` of several). */
 export interface Column {
   field: string

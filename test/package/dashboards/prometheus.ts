@@ -22,13 +22,46 @@ interface Body {
   data?: unknown
 }
 
-/** A Prometheus of its own on the loopback, with its data in a directory of the caller's. */
-export interface Prometheus {
+/** An alert that waits (`pending`) or fires. */
+export interface RaisedAlert {
+  state: 'pending' | 'firing'
+  labels: Readonly<Record<string, string>>
+  annotations: Readonly<Record<string, string>>
+}
+
+/** A Prometheus that is asked, whoever runs it. */
+export interface AskedPrometheus {
   query(expr: string): Promise<AnsweredSeries[]>
   /** `start`, `end`: seconds since the epoch; a point each second. */
   queryRange(expr: string, start: number, end: number): Promise<AnsweredSeries[]>
   labelValues(label: string, selector: string, start: number, end: number): Promise<string[]>
+  /** Of the rules that it has. */
+  alerts(): Promise<RaisedAlert[]>
+}
+
+/** One on the loopback, with its data in a directory of the caller's. */
+export interface Prometheus extends AskedPrometheus {
   stop(): Promise<void>
+}
+
+/** `url`: without a path, `http://127.0.0.1:9090`. */
+export function prometheusAt(url: string): AskedPrometheus {
+  return {
+    async query(expr) {
+      return seriesOf(await ask(`${url}/api/v1/query`, { query: expr }))
+    },
+    async queryRange(expr, start, end) {
+      const range = { start: String(start), end: String(end), step: '1' }
+      return seriesOf(await ask(`${url}/api/v1/query_range`, { query: expr, ...range }))
+    },
+    async labelValues(label, selector, start, end) {
+      const range = new URLSearchParams({ 'match[]': selector, start: String(start), end: String(end) })
+      return (await ask(`${url}/api/v1/label/${label}/values?${range}`, null)) as string[]
+    },
+    async alerts() {
+      return ((await ask(`${url}/api/v1/alerts`, null)) as { alerts: RaisedAlert[] }).alerts
+    },
+  }
 }
 
 /**
@@ -61,17 +94,7 @@ export async function startPrometheus(directory: string, config: string, program
     lines.on('close', () => reject(new Error(`prometheus ended:\n${said.join('\n')}`)))
   })
   return {
-    async query(expr) {
-      return seriesOf(await ask(`${url}/api/v1/query`, { query: expr }))
-    },
-    async queryRange(expr, start, end) {
-      const range = { start: String(start), end: String(end), step: '1' }
-      return seriesOf(await ask(`${url}/api/v1/query_range`, { query: expr, ...range }))
-    },
-    async labelValues(label, selector, start, end) {
-      const range = new URLSearchParams({ 'match[]': selector, start: String(start), end: String(end) })
-      return (await ask(`${url}/api/v1/label/${label}/values?${range}`, null)) as string[]
-    },
+    ...prometheusAt(url),
     async stop() {
       child.kill('SIGTERM')
       await ended

@@ -3,7 +3,10 @@ import type { CATALOGUE } from '../../../src/metrics/catalogue.ts'
 type Gauges = (typeof CATALOGUE)[keyof typeof CATALOGUE]['name']
 
 /** A metric that the agent has, or a part of its histogram: no panel can ask for another. */
-export type MetricName = Gauges | 'pullpath_evaluation_duration_seconds_bucket'
+export type MetricName =
+  | Gauges
+  | 'pullpath_evaluation_duration_seconds_bucket'
+  | 'pullpath_pull_duration_seconds_bucket'
 
 /** Which node's series a dashboard asks for: any number of nodes, or the one. */
 export type Scope = 'nodes' | 'node'
