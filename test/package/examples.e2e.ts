@@ -394,6 +394,9 @@ t.test('a real Alertmanager sends one message for all nodes, and holds back what
     { alertname: 'PullpathConflictInGit', severity: 'info', registry: 'ghcr.io' },
     { alertname: 'PullpathAbsent', severity: 'critical' },
     { alertname: 'PullpathAgentAbsent', severity: 'warning', node: 'k8s-3' },
+    { alertname: 'PullpathFallbackPulls', severity: 'warning', node: 'k8s-1' },
+    alert('EndpointFailing', 'warning', 'k8s-4'),
+    { alertname: 'PullpathPullsFailing', severity: 'warning', node: 'k8s-4', method: 'containerd', reason: 'refused' },
   ])
   const sent = await until('a message to the chat and two to the pager', async () => {
     return messages.length >= 3 ? messages : null
@@ -402,13 +405,21 @@ t.test('a real Alertmanager sends one message for all nodes, and holds back what
     return [receiver, ...alerts.map(({ labels }) => `${labels.alertname} ${labels.node ?? ''}`.trim()).sort()]
   })
   t.same(shown.sort(), [
-    ['chat', 'PullpathAllNodesDrifted', 'PullpathMirrorNotEffective k8s-1', 'PullpathMirrorNotEffective k8s-2'],
+    [
+      'chat',
+      'PullpathAllNodesDrifted',
+      'PullpathEndpointFailing k8s-4',
+      'PullpathMirrorNotEffective k8s-1',
+      'PullpathMirrorNotEffective k8s-2',
+    ],
     ['pager', 'PullpathAbsent'],
     ['pager', 'PullpathMirrorDrift k8s-2'],
   ])
   const suppressed = (await alertmanager.alerts()).filter((it) => it.status.state === 'suppressed')
   t.same(suppressed.map(({ labels }) => `${labels.alertname} ${labels.node}`).sort(), [
     'PullpathAgentAbsent k8s-3',
+    'PullpathFallbackPulls k8s-1',
     'PullpathMirrorDrift k8s-1',
+    'PullpathPullsFailing k8s-4',
   ])
 })
