@@ -4,9 +4,8 @@
  */
 import { openDaemonClient } from '../src/containerd/client/grpc-daemon-client.ts'
 import { parseImageReference } from '../src/containerd/reference.ts'
-import type { ProofTarget } from '../src/pull/proof-target.ts'
+import { openOrigin, type ProofTarget } from '../src/pull/proof-target.ts'
 import { proveResolve } from '../src/pull/resolve-prover.ts'
-import { openRegistryClient } from '../src/registry/http-registry-client.ts'
 import { connectCri } from '../test/daemon/cri-pull.ts'
 import { percentile, timesRow, verdict } from './statistics.ts'
 
@@ -16,13 +15,8 @@ const GOAL_MS = 30
 const [, , socket = '', image = '', url = '', rounds = ''] = process.argv
 const target: ProofTarget = {
   reference: parseImageReference(image),
-  origin: {
-    url,
-    namespace: null,
-    headers: {},
-    tls: { ca: [], client: null, verify: true },
-    credentials: null,
-  },
+  origin: { url, namespace: null },
+  access: () => ({ headers: {}, tls: { ca: [], client: null, verify: true }, unread: [] }),
 }
 const client = openDaemonClient(socket)
 const cri = connectCri(socket)
@@ -41,7 +35,7 @@ client.close()
 /** As the agent does: a registry client of its own each time. */
 async function prove(): Promise<void> {
   const store = client.inNamespace('k8s.io')
-  const origin = openRegistryClient(target.origin)
+  const origin = openOrigin(target)
   const { outcome, words } = await proveResolve(target, { cri: client.cri, store, origin, now: () => new Date() })
   if (outcome !== 'resolved') throw new Error(`the proof came to ${outcome}: ${words}`)
 }

@@ -70,3 +70,51 @@ http: { host: 127.0.0.1, port: 0 }
   }
   t.match(await page('/'), /answers ping, manifest, blob:\s+connect/)
 })
+
+t.test('what is brought along to an endpoint is in nothing that the agent says', async (t) => {
+  const double = await probedRegistry(t, { auth: { kind: 'basic', users: { owner: 'right' } } })
+  const root = t.testdir({
+    'talos.yaml': `machine:\n  registries:\n    mirrors:\n      ${REGISTRY}:\n        endpoints: [${double.origin}]\n`,
+    'docker.json': JSON.stringify({
+      auths: { [new URL(double.origin).host]: { username: 'user-qzxv', password: 'pass-qzxv' } },
+    }),
+  })
+  const hosts = join(root, 'node', HOSTS_DIR, REGISTRY)
+  mkdirSync(hosts, { recursive: true })
+  writeFileSync(
+    join(hosts, 'hosts.toml'),
+    `[host.'${double.origin}']\n[host.'${double.origin}'.header]\nAuthorization = 'Basic ${Buffer.from('header-qzxv').toString('base64')}'\nX-Extra = 'extra-qzxv'\n`,
+  )
+  const configFile = join(root, 'config.yaml')
+  writeFileSync(
+    configFile,
+    `node: { name: k8s-1, ip: 127.0.0.1 }
+host: { root: ${root}/node }
+intent: { talos: { patches: [${root}/talos.yaml] }, spegel: { from: none } }
+watch: { settle: 10ms }
+probe: { interval: 1s, images: { ${REGISTRY}: library/app:v1 } }
+registryAuth: { dockerConfigFile: ${root}/docker.json }
+http: { host: 127.0.0.1, port: 0 }
+`,
+  )
+  const log = new Told<{ msg: string; finding?: string }>()
+  const lines: string[] = []
+  const write = (line: string) => {
+    lines.push(line)
+    log.push(JSON.parse(line))
+  }
+  const agent = await startAgent({ configFile, env: {}, logger: pino({ base: null, level: 'trace' }, { write }) })
+  t.teardown(() => agent.stop())
+  await log.next((it) => it.msg === 'finding appeared' && it.finding === `${REGISTRY}/endpoint-auth`)
+  const paths = ['/', '/metrics', '/readyz?verbose', '/api/v1/report', '/api/v1/registries', '/api/v1/findings']
+  const pages = await Promise.all(paths.map(async (path) => (await fetch(`${agent.url}${path}`)).text()))
+  t.match(pages[0], /refuses an anonymous pull,\s+and the\s+credentials\s+of\s+registryAuth\.dockerConfigFile/)
+  const sent = double.received.map((it) => it.authorization)
+  const encoded = ['user-qzxv:pass-qzxv', 'header-qzxv'].map((it) => Buffer.from(it).toString('base64'))
+  for (const it of encoded) {
+    t.ok(sent.includes(`Basic ${it}`), 'there was something to keep')
+  }
+  for (const text of [...pages, lines.join('')]) {
+    for (const it of [...encoded, 'qzxv']) t.notOk(text.includes(it), it)
+  }
+})

@@ -3,8 +3,7 @@ import { posix } from 'node:path'
 import type { FileView } from '../hosts/file-view.ts'
 import type { DirectoryNode, FileNode, TreeNode } from '../hosts/tree.ts'
 import { unreadable } from './directory-choice.ts'
-import type { ClientPair } from './hosts-file.ts'
-import type { PathError, PathNote } from './pull-path.ts'
+import type { ClientPair, PathError, PathNote } from './pull-path.ts'
 
 /** The certificate files of a directory without a usable hosts.toml (hosts.go, loadCertFiles: Docker's layout). */
 export function certificateFiles(

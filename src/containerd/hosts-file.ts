@@ -7,8 +7,9 @@ import type { FileNode } from '../hosts/tree.ts'
 import type { SourcePosition } from '../source-position.ts'
 import type { Behaviour } from './behaviour.ts'
 import { dottedKeyPanic } from './dotted-key-panic.ts'
+import { EndpointHeaders } from './endpoint-headers.ts'
 import { type HostOrder, orderOfHosts } from './host-order.ts'
-import type { Capability, PathNote } from './pull-path.ts'
+import type { Capability, ClientPair, PathNote } from './pull-path.ts'
 import { entriesOf, fieldOf, setsField } from './toml-field.ts'
 
 /** One `[host."URL"]` table, or the root of the file, as containerd decodes it. */
@@ -26,15 +27,10 @@ export interface HostConfig {
   skipVerify: boolean | null
   overridePath: boolean
   dialTimeout: string | null
-  headerNames: readonly string[]
+  headers: EndpointHeaders
   /** Why Go's client refuses to send the headers; null where it does not. */
   headerFault: string | null
   source: SourcePosition | null
-}
-
-export interface ClientPair {
-  certificate: string
-  key: string | null
 }
 
 /** What one containerd release makes of a hosts.toml. */
@@ -336,19 +332,20 @@ function dialTimeout(value: TableFields['dialTimeout']): string | null {
   return value.text
 }
 
-function headersOf(header: TomlTable | null): Pick<HostConfig, 'headerNames' | 'headerFault'> {
-  const headerNames: string[] = []
+function headersOf(header: TomlTable | null): Pick<HostConfig, 'headers' | 'headerFault'> {
+  const headers = new Map<string, string[]>()
   let headerFault: string | null = null
   for (const [name, { value }] of header?.entries ?? []) {
-    const values = value.kind === 'array' ? value.items : [value]
-    for (const it of values) {
+    const values: string[] = []
+    for (const it of value.kind === 'array' ? value.items : [value]) {
       if (it.kind !== 'string') throw new Refused(`invalid type for header ${JSON.stringify(name)}`, value.position)
       if (!HEADER_VALUE.test(it.value)) headerFault ??= `invalid header field value for ${JSON.stringify(name)}`
+      values.push(it.value)
     }
     if (!HEADER_NAME.test(name)) headerFault = `invalid header field name ${JSON.stringify(name)}`
-    headerNames.push(name)
+    headers.set(name, values)
   }
-  return { headerNames, headerFault }
+  return { headers: new EndpointHeaders(headers), headerFault }
 }
 
 /** net/http, Transport: httpguts.ValidHeaderFieldName and ValidHeaderFieldValue. */

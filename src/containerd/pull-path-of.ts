@@ -7,6 +7,7 @@ import type { FileNode, TreeNode } from '../hosts/tree.ts'
 import { type Behaviour, behaviourOf } from './behaviour.ts'
 import { certificateFiles, checkCertificates } from './certificates.ts'
 import { chooseDirectory, unreadable } from './directory-choice.ts'
+import { NO_HEADERS } from './endpoint-headers.ts'
 import { type HostConfig, readHostsFile } from './hosts-file.ts'
 import { isLocalhost, legacyEndpoints } from './legacy-mirrors.ts'
 import type {
@@ -56,7 +57,7 @@ const DEFAULT_HOST: HostConfig = {
   skipVerify: null,
   overridePath: false,
   dialTimeout: null,
-  headerNames: [],
+  headers: NO_HEADERS,
   headerFault: null,
   source: null,
 }
@@ -242,7 +243,9 @@ function endpointOf(
     dialTimeout: host.dialTimeout,
     ca: host.ca ?? [],
     client: host.clientPairs.length > 0,
-    headerNames: host.headerNames,
+    clientPairs: host.clientPairs,
+    headerNames: host.headers.names,
+    headers: host.headers,
     source: host.source,
   }
 }

@@ -1,5 +1,6 @@
 import type { SourcePosition } from '../source-position.ts'
 import type { Version } from '../version.ts'
+import type { EndpointHeaders } from './endpoint-headers.ts'
 
 /** How CRI pulls: containerd's own client, or the transfer service (2.1 and later). */
 export type PullMode = 'local' | 'transfer'
@@ -18,6 +19,12 @@ export interface DaemonProfile {
 
 /** Where an endpoint was declared; `mirrors` is the deprecated `registry.mirrors` of the daemon's configuration. */
 export type DeclaredIn = 'hosts.toml' | 'server' | 'default' | 'mirrors'
+
+/** Absolute paths of a certificate and its key; null: the certificate's file holds both. */
+export interface ClientPair {
+  certificate: string
+  key: string | null
+}
 
 /** One URL that containerd will send requests to. */
 export interface Endpoint {
@@ -44,8 +51,12 @@ export interface Endpoint {
   ca: readonly string[]
   /** Whether a client certificate is used. */
   client: boolean
+  /** That certificate, or several to choose from. */
+  clientPairs: readonly ClientPair[]
   /** Names only: values may be secrets. */
   headerNames: readonly string[]
+  /** With their values, for a request. */
+  headers: EndpointHeaders
   /** Where it stands in hosts.toml; null where containerd made it up. */
   source: SourcePosition | null
 }

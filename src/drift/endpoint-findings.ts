@@ -67,16 +67,33 @@ function findingOf(
 
 /** Follows the URL. */
 const WHAT: Readonly<Record<EndpointReason, (failure: EndpointFailure) => string>> = {
-  'endpoint-down': ({ status }) => (status === null ? 'does not answer' : `answers with status ${status}`),
+  'endpoint-down': ({ status, detail }) => {
+    if (status === null) return 'does not answer'
+    return status < 400 ? `answers with what cannot be used (${detail})` : `answers with status ${status}`
+  },
   'endpoint-tls': ({ detail }) => TLS[detail] ?? 'cannot be spoken with over TLS',
-  'endpoint-auth': ({ step, names }) =>
+  'endpoint-auth': ({ step, names, detail }) =>
     step === 'realm' || names !== null
       ? `sends clients for a token to ${names ?? 'what is no URL'}, where this node gets none`
-      : 'refuses an anonymous pull',
+      : (REFUSED[detail]?.what ?? 'refuses an anonymous pull'),
   'endpoint-redirect': ({ names, step }) =>
     `redirects away${step === 'blob' ? ' for a blob' : ''}, to ${names ?? 'nowhere'}`,
   'endpoint-blob': ({ status, detail }) =>
     `serves the manifest of an image and not its blob (${status === null || status < 300 ? detail : `status ${status}`})`,
+}
+
+/** Who is refused with credentials. */
+const REFUSED: Readonly<Record<string, { what: string; effect: string; cause: string }>> = {
+  'credentials-refused': {
+    what: 'refuses an anonymous pull, and the credentials of registryAuth.dockerConfigFile',
+    effect: 'whether it serves who has better ones is not known',
+    cause: 'the password is wrong or has expired, or that account may not pull there',
+  },
+  'header-refused': {
+    what: 'refuses what hosts.toml has containerd send it as Authorization',
+    effect: 'containerd brings the same along, and is refused too',
+    cause: 'the header is wrong or has expired, or that account may not pull there',
+  },
 }
 
 const TLS: Readonly<Record<string, string>> = {
@@ -84,9 +101,12 @@ const TLS: Readonly<Record<string, string>> = {
   'tls-required': 'is asked over http and wants https',
   certificate: 'has a certificate that this node does not trust',
   'not-http': 'does not speak http',
+  'client-certificate': 'is to be shown a certificate whose key is another one',
 }
 
-function effectOf({ role }: FailedProbe): string {
+function effectOf({ role, failure }: FailedProbe): string {
+  const effect = REFUSED[failure.detail]?.effect
+  if (effect !== undefined) return effect
   if (role === 'peer') return 'pulls go past the peers, to the origin'
   if (role === 'face') return 'who pulls by that name cannot'
   return 'what no peer has cannot be pulled through it'
@@ -107,7 +127,7 @@ function causeOf(
       return { text: `${detail}${within}: the scheme or the certificate is not what is declared`, confidence: 'proven' }
     case 'endpoint-auth':
       return names === null
-        ? { text: 'the project is not public, or does not exist', confidence: 'likely' }
+        ? { text: REFUSED[detail]?.cause ?? 'the project is not public, or does not exist', confidence: 'likely' }
         : {
             text: `the registry's external URL (Harbor: externalURL) is not one that this node can use`,
             confidence: 'likely',

@@ -29,6 +29,9 @@ export function endpointRemedy(
         HARBOR_PODS,
       ]
     case 'endpoint-tls':
+      if (failure.detail === 'client-certificate') {
+        return [editAt(null, `name the key of that certificate in the hosts.toml of ${originOf(url)}`, failure.words)]
+      }
       return failure.detail === 'tls-not-spoken' || failure.detail === 'tls-required'
         ? otherScheme(url, declared, remedies)
         : [
@@ -38,6 +41,12 @@ export function endpointRemedy(
             },
           ]
     case 'endpoint-auth':
+      if (failure.detail === 'credentials-refused') return [newLogin(url)]
+      if (failure.detail === 'header-refused') {
+        return [
+          editAt(null, `correct the header of ${originOf(url)} in the hosts.toml`, 'containerd sends it as it is'),
+        ]
+      }
       return failure.step === 'realm' || failure.names !== null ? externalUrl(probe) : publicProject(probe)
     case 'endpoint-redirect':
       return [
@@ -108,6 +117,14 @@ function publicProject({ url, steps }: FailedProbe): Remedy[] {
       why: `makes the project ${project} public; else give Talos credentials in machine.registries.config`,
     },
   ]
+}
+
+function newLogin(url: string): Remedy {
+  const host = originOf(url).replace(/^https?:\/\//, '')
+  return {
+    command: `docker login ${shellWord(host)}`,
+    why: "shows whether they are taken; what it writes into config.json belongs where registryAuth.dockerConfigFile is read. A robot account's secret may have expired",
+  }
 }
 
 function originOf(url: string): string {

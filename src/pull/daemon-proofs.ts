@@ -3,12 +3,11 @@ import type { DaemonClient } from '../containerd/client/daemon-client.ts'
 import type { WitnessComparison } from '../containerd/witness-comparison.ts'
 import { rememberedPath } from '../drift/remembered-paths.ts'
 import type { ResolveProof } from '../drift/resolve-proof.ts'
-import { openRegistryClient } from '../registry/http-registry-client.ts'
 import type { Inputs } from '../watch/inputs.ts'
 import { witnessOf } from './daemon-witness.ts'
 import { CRI_NAMESPACE } from './node-images.ts'
 import { OneByOne } from './one-by-one.ts'
-import { type ProofTarget, proofTarget } from './proof-target.ts'
+import { openOrigin, type ProofTarget, proofTarget } from './proof-target.ts'
 import { proveResolve } from './resolve-prover.ts'
 import type { Turns } from './turns.ts'
 
@@ -71,7 +70,7 @@ export class DaemonProofs {
     if (witness !== null) this.#listener.onWitness(witness)
     const { cri } = this.#client
     const store = this.#client.inNamespace(CRI_NAMESPACE)
-    const origin = openRegistryClient(target.origin)
+    const origin = openOrigin(target)
     this.#listener.onProof(await proveResolve(target, { cri, store, origin, now: () => new Date() }))
   }
 }

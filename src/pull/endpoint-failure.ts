@@ -36,6 +36,9 @@ const REASONS: Readonly<Record<Exclude<RegistryReason, (typeof NO_FAULT)[number]
   'redirect-invalid': 'endpoint-redirect',
 }
 
+/** Who asks may not have it. */
+export const REFUSALS = ['unauthorized', 'forbidden', 'token-refused'] as const satisfies RegistryReason[]
+
 /** What a failed step says of the endpoint; null: nothing. */
 export function endpointFailure(
   error: RegistryError,
@@ -45,6 +48,7 @@ export function endpointFailure(
   const { reason } = error
   const elsewhere = error.redirectedTo.findLast((it) => URL.parse(it)?.hostname !== hostname) ?? null
   const realm = error.challenge?.scheme === 'bearer' ? (URL.parse(error.challenge.realm)?.origin ?? null) : null
+  const isRefusal = REFUSALS.some((it) => it === reason)
   const told = {
     step,
     detail: reason,
@@ -60,7 +64,7 @@ export function endpointFailure(
   if (isNoFault(reason)) return null
   const usual = REASONS[reason]
   if (step === 'blob' && usual === 'endpoint-down') return { ...told, reason: 'endpoint-blob', names: null }
-  return { ...told, reason: usual, names: usual === 'endpoint-auth' ? realm : null }
+  return { ...told, reason: usual, names: usual === 'endpoint-auth' && !isRefusal ? realm : null }
 }
 
 function isNoFault(reason: RegistryReason): reason is (typeof NO_FAULT)[number] {

@@ -1,12 +1,18 @@
 import { type EndpointFailure, type EndpointProbe, PROBE_PHASES, type ProbeStep } from '../drift/probes.ts'
+import { PullpathError } from '../errors.ts'
+import type { BearerChallenge } from '../registry/challenge.ts'
+import type { Credentials } from '../registry/credentials.ts'
 import { openRegistryClient } from '../registry/http-registry-client.ts'
 import { fetchImageManifest, type ImageManifest } from '../registry/image-manifest.ts'
-import type { Descriptor } from '../registry/manifest.ts'
-import type { BlobReading, Call, Exchange, RegistryClient, Trace } from '../registry/registry-client.ts'
+import type { Call, Exchange, RegistryClient, RegistryEndpoint, Trace } from '../registry/registry-client.ts'
 import { RegistryError } from '../registry/registry-error.ts'
-import { askRealm } from './anonymous-token.ts'
-import { endpointFailure } from './endpoint-failure.ts'
+import { probeBlobs, redirectsElsewhere } from './blob-probe.ts'
+import type { EndpointAccess } from './endpoint-access.ts'
+import { doubtAbout } from './endpoint-doubt.ts'
+import { endpointFailure, REFUSALS } from './endpoint-failure.ts'
 import type { ProbeTarget } from './probe-target.ts'
+import { probeRealm } from './realm-probe.ts'
+import { resolveManifest } from './resolve-manifest.ts'
 import { THIS_PLATFORM } from './subject.ts'
 
 /** How one thing is probed: within so many milliseconds, whatever it does. */
@@ -16,37 +22,72 @@ export interface ProbeLimits {
 }
 
 /** What a single probe of an endpoint gives; who probes again and again adds the times. */
-export type ProbeOutcome = Pick<EndpointProbe, 'phases' | 'steps'> & { failure: Omit<EndpointFailure, 'since'> | null }
+export type ProbeOutcome = Pick<EndpointProbe, 'phases' | 'steps'> & { failure: Failure | null }
 
-/** A blob of at most so many bytes is read whole; of a larger one so many of its first bytes. */
-const WHOLE_BYTES = 64 * 1024
-const FIRST_BYTES = 4096
+type Failure = Omit<EndpointFailure, 'since'>
+type Image = NonNullable<ProbeTarget['image']>
+
+/** The agent's own credentials of a host; null: there are none. May throw where its file cannot be read. */
+export type CredentialsOf = (host: string) => Credentials | null
+
 /** Who has this header is served from Spegel's own node alone, and counted nowhere (Spegel 0.7: registry handler). */
 const OWN_CONTENT = { 'X-Spegel-Mirrored': 'true' }
 /** Of whom a token is asked for where no image is named. */
 const ANY_REPOSITORY = 'library/pullpath-canary'
 
-/** Asks an endpoint for what containerd needs of it, step by step, up to the first that fails. Never rejects. */
-export async function probeEndpoint(target: ProbeTarget, limits: ProbeLimits): Promise<ProbeOutcome> {
-  const probe = new EndpointProbing(target, limits)
-  await probe.run()
-  return probe.outcome
+/**
+ * Asks an endpoint for what containerd needs of it, step by step, up to the first that fails. Asks as anybody; who is
+ * refused so, and has credentials of the agent's own, asks for the image with them. Never rejects.
+ */
+export async function probeEndpoint(
+  target: ProbeTarget,
+  limits: ProbeLimits,
+  credentialsOf: CredentialsOf = () => null,
+): Promise<ProbeOutcome> {
+  const access = target.access()
+  try {
+    const probe = new EndpointProbing(target, access, limits, credentialsOf)
+    await probe.run()
+    return probe.outcome
+  } catch (error) {
+    if (!(error instanceof PullpathError) || error.code !== 'PP_REGISTRY_REQUEST') throw error
+    // Its certificate and key do not belong together: containerd fails the whole pull (hosts.go, tlsConfigFromHost).
+    const words = error.message
+    const detail = 'client-certificate'
+    return {
+      phases: phasesOf([]),
+      steps: [{ step: 'ping', result: 'failed', duration: 0, words }],
+      failure: { reason: 'endpoint-tls', step: 'ping', detail, words, status: null, phase: null, names: null },
+    }
+  }
 }
 
 class EndpointProbing {
   readonly #target: ProbeTarget
+  readonly #access: EndpointAccess
+  readonly #credentialsOf: CredentialsOf
   readonly #signal: AbortSignal
   readonly #deadline: number
   readonly #steps: ProbeStep[] = []
   readonly #exchanges: Exchange[] = []
+  #endpoint: RegistryEndpoint
   #client: RegistryClient
-  #failure: ProbeOutcome['failure'] = null
+  #failure: Failure | null = null
 
-  constructor(target: ProbeTarget, { timeout, signal }: ProbeLimits) {
+  constructor(
+    target: ProbeTarget,
+    access: EndpointAccess,
+    { timeout, signal }: ProbeLimits,
+    credentialsOf: CredentialsOf,
+  ) {
     this.#target = target
+    this.#access = access
+    this.#credentialsOf = credentialsOf
     this.#signal = signal
     this.#deadline = performance.now() + timeout
-    this.#client = openRegistryClient(target.endpoint)
+    const { headers, tls } = access
+    this.#endpoint = { ...target.endpoint, headers, tls, credentials: null }
+    this.#client = openRegistryClient(this.#endpoint)
   }
 
   get outcome(): ProbeOutcome {
@@ -60,29 +101,17 @@ class EndpointProbing {
     if (role === 'peer') return await this.#askPeer()
     const { challenge } = ping
     if (challenge?.scheme !== 'bearer') this.#skip('realm', 'it asks for no token')
-    else {
-      const realm = await this.#step('realm', `a token of ${URL.parse(challenge.realm)?.origin}`, async () => {
-        const { fault, exchanges } = await askRealm(
-          challenge,
-          new URL(this.#client.endpoint),
-          image?.repository ?? ANY_REPOSITORY,
-          this.#call(),
-        )
-        this.#exchanges.push(...exchanges)
-        if (fault !== null) {
-          const names = URL.parse(challenge.realm)?.origin ?? null
-          this.#fail({ reason: 'endpoint-auth', step: 'realm', phase: null, names, ...fault })
-        }
-        return NO_TRACE
-      })
-      if (realm === null) return
-    }
+    else if ((await this.#askRealm(challenge)) === null) return
     if (image === null) {
       for (const step of ['manifest', 'blob'] as const) this.#skip(step, 'probe.images names no image of it')
       return
     }
     const manifest = await this.#askManifest(image)
-    if (manifest !== null) await this.#step('blob', 'a blob', () => this.#readBlobs(image.repository, manifest))
+    if (manifest === null) return
+    await this.#step('blob', 'a blob', () => {
+      const options = { mayLeave: this.#target.isPublic, call: () => this.#call() }
+      return probeBlobs(this.#client, image.repository, manifest, options)
+    })
   }
 
   /** containerd's fallback: an http endpoint with TLS settings is tried over https first. */
@@ -94,9 +123,9 @@ class EndpointProbing {
       // Whoever has nothing at /v2/ may still have images below a path of its own.
       if (error.reason === 'not-found') return error
       const { fallback } = this.#target
-      if (fallback === null || !fallsBack(error, new URL(fallback.url))) throw error
+      if (fallback === null || !fallsBack(error, new URL(fallback))) throw error
       this.#exchanges.push(...error.exchanges)
-      this.#client = openRegistryClient(fallback)
+      this.#reopen({ url: fallback })
       return await this.#client.ping(this.#call())
     }
   }
@@ -116,56 +145,47 @@ class EndpointProbing {
     })
   }
 
-  async #askManifest({ repository, reference }: NonNullable<ProbeTarget['image']>): Promise<ImageManifest | null> {
+  #askRealm(challenge: BearerChallenge): Promise<Trace | null> {
+    const repository = this.#target.image?.repository ?? ANY_REPOSITORY
+    return this.#step('realm', `a token of ${URL.parse(challenge.realm)?.origin}`, async () => {
+      const { trace, failure } = await probeRealm(this.#client, challenge, repository, this.#call())
+      this.#failure = failure
+      return trace
+    })
+  }
+
+  async #askManifest(image: Image): Promise<ImageManifest | null> {
     let manifest: ImageManifest | null = null
-    await this.#step('manifest', `${repository}:${reference}`, async () => {
-      const head = await this.#client.headManifest(repository, reference, this.#call())
-      this.#exchanges.push(...head.exchanges)
-      manifest = await fetchImageManifest(this.#client, repository, reference, {
-        platform: THIS_PLATFORM,
-        call: this.#call(),
-      })
-      return {
-        exchanges: manifest.fetched.flatMap((it) => it.exchanges),
-        redirectedTo: [...head.redirectedTo, ...manifest.fetched.flatMap((it) => it.redirectedTo)],
-        challenge: null,
+    const fetched = async () => {
+      const { found, trace } = await this.#fetchManifest(image)
+      manifest = found
+      return trace
+    }
+    const words = `${image.repository}:${image.reference}`
+    const trace = await this.#step('manifest', words, async () => {
+      try {
+        return await fetched()
+      } catch (error) {
+        if (!isRefusal(error)) throw error
+        const credentials = this.#credentialsOf(new URL(this.#endpoint.url).host)
+        if (credentials === null) throw error
+        this.#exchanges.push(...error.exchanges)
+        this.#reopen({ credentials })
+        return await fetched()
       }
     })
-    if (manifest === null && this.#failure === null) this.#skip('blob', 'no manifest says what to ask for')
-    return manifest
+    if (trace === null && this.#failure === null) this.#skip('blob', 'no manifest says what to ask for')
+    return trace === null ? null : manifest
   }
 
-  /** The smallest blob whole, for its digest; of the largest the beginning, which may lie elsewhere. */
-  async #readBlobs(repository: string, { config, layers }: ImageManifest): Promise<Trace> {
-    const blobs = [config, ...layers].toSorted((a, b) => a.size - b.size)
-    const [smallest = config] = blobs
-    const largest = blobs.at(-1) ?? config
-    const first = await this.#readBlob(repository, smallest)
-    if (largest.digest === smallest.digest) return first
-    this.#exchanges.push(...first.exchanges)
-    return await this.#readBlob(repository, largest)
-  }
-
-  async #readBlob(repository: string, { digest, size }: Descriptor): Promise<Trace> {
-    let seen = 0
-    const reading = (followRedirects: boolean): BlobReading => ({
-      ...this.#call(),
-      size,
-      followRedirects,
-      ...(size > WHOLE_BYTES && { range: { first: 0, last: FIRST_BYTES - 1 } }),
-      onBytes: (bytes) => {
-        seen += bytes.length
-        // Whoever ignores the range would send all of it.
-        if (seen > WHOLE_BYTES) throw new Enough()
-      },
-    })
-    try {
-      return await this.#client.readBlob(repository, digest, reading(this.#target.isPublic))
-    } catch (error) {
-      if (error instanceof Enough) return NO_TRACE
-      if (!(error instanceof RegistryError) || error.reason !== 'redirected' || this.#isElsewhere(error)) throw error
-      return await this.#client.readBlob(repository, digest, reading(true))
-    }
+  async #fetchManifest({ repository, reference }: Image): Promise<{ found: ImageManifest; trace: Trace }> {
+    const head = await resolveManifest(this.#client, repository, reference, this.#call())
+    this.#exchanges.push(...head.exchanges)
+    const options = { platform: THIS_PLATFORM, call: this.#call() }
+    const found = await fetchImageManifest(this.#client, repository, reference, options)
+    const { fetched } = found
+    const redirectedTo = [head, ...fetched].flatMap((it) => it.redirectedTo)
+    return { found, trace: { exchanges: fetched.flatMap((it) => it.exchanges), redirectedTo, challenge: null } }
   }
 
   /** null: the step failed, or the endpoint has nothing to show; it is told among the steps. */
@@ -175,54 +195,55 @@ class EndpointProbing {
       const duration = result === 'skipped' ? null : (performance.now() - start) / 1000
       this.#steps.push({ step, result, duration, words: text })
     }
+    let trace: Trace | null = null
     try {
-      const trace = await ask()
+      trace = await ask()
       this.#exchanges.push(...trace.exchanges)
-      if (this.#failure === null && !this.#target.isPublic && this.#isElsewhere(trace)) {
-        const names = trace.redirectedTo.at(-1) ?? null
-        const text = `it redirects to ${names}`
-        this.#fail({
-          reason: 'endpoint-redirect',
-          step,
-          detail: 'redirected',
-          words: text,
-          status: null,
-          phase: null,
-          names,
-        })
+      this.#failure ??= this.#redirectFailure(step, trace)
+    } catch (error) {
+      if (!(error instanceof PullpathError)) throw error
+      if (error instanceof RegistryError) {
+        this.#exchanges.push(...error.exchanges)
+        this.#failure = this.#failureOf(error, step)
       }
-      if (this.#failure !== null) {
-        told('failed', this.#failure.words)
+      // It has not got what it was asked for, or the agent's own credentials cannot be read.
+      if (this.#failure === null) {
+        told('skipped', error.message)
         return null
       }
-      told('passed', words)
-      return trace
-    } catch (error) {
-      if (!(error instanceof RegistryError)) throw error
-      this.#exchanges.push(...error.exchanges)
-      const failure = endpointFailure(error, step, new URL(this.#client.endpoint).hostname)
-      if (failure?.detail === 'unauthorized' && this.#target.hasNodeCredentials) {
-        told('skipped', 'it wants credentials, which containerd on this node has and the agent has not')
-      } else if (failure === null) told('skipped', error.message)
-      else {
-        this.#fail(failure)
-        told('failed', failure.words)
-      }
-      return null
     }
+    if (this.#failure === null) {
+      told('passed', this.#endpoint.credentials === null ? words : `${words}, ${ONLY_WITH_CREDENTIALS}`)
+      return trace
+    }
+    const doubt = doubtAbout(this.#failure, this.#target, this.#access)
+    if (doubt !== null) this.#failure = null
+    told(doubt === null ? 'failed' : 'skipped', doubt ?? this.#failure?.words ?? '')
+    return null
+  }
+
+  #failureOf(error: RegistryError, step: ProbeStep['step']): Failure | null {
+    const failure = endpointFailure(error, step, new URL(this.#client.endpoint).hostname)
+    if (failure === null || !isRefusal(error)) return failure
+    if (this.#endpoint.credentials !== null) return { ...failure, detail: 'credentials-refused' }
+    return error.access === 'credentials' ? { ...failure, detail: 'header-refused' } : failure
+  }
+
+  /** Whoever redirects to another host answers for it; a public registry's blobs lie elsewhere by design. */
+  #redirectFailure(step: ProbeStep['step'], trace: Trace): Failure | null {
+    if (this.#target.isPublic || !redirectsElsewhere(this.#client, trace)) return null
+    const names = trace.redirectedTo.at(-1) ?? null
+    const words = `it redirects to ${names}`
+    return { reason: 'endpoint-redirect', step, detail: 'redirected', words, status: null, phase: null, names }
   }
 
   #skip(step: ProbeStep['step'], words: string): void {
     this.#steps.push({ step, result: 'skipped', duration: null, words })
   }
 
-  #fail(failure: Omit<EndpointFailure, 'since'>): void {
-    this.#failure = failure
-  }
-
-  #isElsewhere({ redirectedTo }: Pick<Trace, 'redirectedTo'>): boolean {
-    const own = new URL(this.#client.endpoint).hostname
-    return redirectedTo.some((it) => URL.parse(it)?.hostname !== own)
+  #reopen(changed: Partial<RegistryEndpoint>): void {
+    this.#endpoint = { ...this.#endpoint, ...changed }
+    this.#client = openRegistryClient(this.#endpoint)
   }
 
   #call(): Call {
@@ -232,10 +253,12 @@ class EndpointProbing {
   }
 }
 
-/** Ends the reading of a blob that has shown enough. */
-class Enough extends Error {}
+const ONLY_WITH_CREDENTIALS =
+  'with the credentials of registryAuth.dockerConfigFile, which anybody else is refused without'
 
-const NO_TRACE: Trace = { exchanges: [], redirectedTo: [], challenge: null }
+function isRefusal(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && REFUSALS.some((it) => it === error.reason)
+}
 
 /** containerd 2.x (docker/config: HTTPFallback); without a port also where nothing answers. */
 function fallsBack({ reason, phase }: RegistryError, url: URL): boolean {

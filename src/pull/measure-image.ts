@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts'
 import type { DaemonClient } from '../containerd/client/daemon-client.ts'
+import type { Endpoint } from '../containerd/pull-path.ts'
 import type { ImageReference } from '../containerd/reference.ts'
 import { declaredOrigin } from '../drift/declared-origin.ts'
 import type { Pull, PullVia } from '../drift/pull.ts'
@@ -9,6 +10,7 @@ import { RegistryError } from '../registry/registry-error.ts'
 import type { Inputs } from '../watch/inputs.ts'
 import { type ContainerdPullOptions, pullByContainerd } from './containerd-pull.ts'
 import { hasDiskPressure } from './disk-pressure.ts'
+import { endpointAccess } from './endpoint-access.ts'
 import { CRI_NAMESPACE } from './node-images.ts'
 import { type ProbeEndpoint, probeEndpoints } from './probe-endpoints.ts'
 import { probe } from './probe-legs.ts'
@@ -66,7 +68,8 @@ export async function measureImage(
   }
 }
 
-const CREDENTIALS = ['PP_FILE_UNREADABLE', 'PP_DOCKER_CONFIG_INVALID']
+/** Of the docker config.json, and of a certificate and key that do not belong together. */
+const CREDENTIALS = ['PP_FILE_UNREADABLE', 'PP_DOCKER_CONFIG_INVALID', 'PP_REGISTRY_REQUEST']
 
 async function measure(
   reference: ImageReference,
@@ -77,14 +80,17 @@ async function measure(
 ): Promise<Pull> {
   const { intent, observed, daemon, node } = inputs
   const { registry } = reference
-  const credentials = readCredentials(config.registryAuth.dockerConfigFile)
+  const brought = {
+    credentials: readCredentials(config.registryAuth.dockerConfigFile),
+    access: (endpoint: Endpoint) => endpointAccess(endpoint, observed.view, config.host.root),
+  }
   const { endpoints } = rememberedPath(registry, daemon, observed.view, intent, node.ip)
   const declared = declaredOrigin(registry, intent, daemon, node)
   // Where nobody declares the registry the node's own files say where it is, if they do.
   const isDeclared = declared !== null && declared.declaredIn !== 'default'
   const last = isDeclared ? declared : (endpoints.findLast((it) => it.role !== 'peer') ?? declared)
-  const origin = probeEndpoints(last === null ? [] : [{ ...last, role: 'origin' }], registry, credentials)
-  const path = probeEndpoints(endpoints, registry, credentials)
+  const origin = probeEndpoints(last === null ? [] : [{ ...last, role: 'origin' }], registry, brought)
+  const path = probeEndpoints(endpoints, registry, brought)
   const asked = { origin, peer: path.filter((it) => it.role === 'peer').slice(0, 1), path, containerd: path }[via]
   if (asked.length === 0) return end(notMeasured('no-endpoint', `${via} of ${registry}`))
   if (via === 'containerd' && client === null) return end(notMeasured('no-daemon'))

@@ -11,6 +11,7 @@ import { type ProbeLimits, type ProbeOutcome, probeEndpoint } from './endpoint-p
 import { probeHarbor } from './harbor-probe.ts'
 import type { Turn } from './in-turn.ts'
 import { type ProbeTarget, probeTargets } from './probe-target.ts'
+import { readCredentials } from './registry-credentials.ts'
 import { probeSpegel, spegelUrl } from './spegel-probe.ts'
 
 /** So many intervals may pass until an answer counts no more. */
@@ -51,7 +52,10 @@ export class NodeProbes {
   }
 
   async #askEndpoint(target: ProbeTarget): Promise<void> {
-    const outcome = await probeEndpoint(target, this.#limits)
+    const { dockerConfigFile } = this.#config.registryAuth
+    // Read only for who refuses anybody, and anew each time: a Secret that is mounted changes.
+    const credentialsOf = (host: string) => readCredentials(dockerConfigFile)(host)
+    const outcome = await probeEndpoint(target, this.#limits, credentialsOf)
     const before = this.#found.endpoints.find((it) => it.url === target.url) ?? null
     const probe = probeOf(target, outcome, before, this.#time())
     const others = this.#found.endpoints.filter((it) => it.url !== target.url)

@@ -1,9 +1,11 @@
 import type { Role } from '../containerd/endpoint-report.ts'
+import type { Endpoint } from '../containerd/pull-path.ts'
 import type { RatedEndpoint } from '../drift/path-comparison.ts'
 import { parseGoDuration } from '../format/go-duration.ts'
 import type { Credentials } from '../registry/credentials.ts'
 import { openRegistryClient } from '../registry/http-registry-client.ts'
 import type { RegistryClient } from '../registry/registry-client.ts'
+import type { EndpointAccess } from './endpoint-access.ts'
 
 /** An endpoint of a pull path, as a probe asks it. */
 export interface ProbeEndpoint {
@@ -22,15 +24,16 @@ const DIAL_TIMEOUT = 30_000
 
 /**
  * The endpoints of a pull path in the order in which containerd asks them, repeats included. `credentials`: of a host,
- * for the origin alone. What a hosts.toml says of `ca`, `client` and `header` is not used: its values are not kept.
+ * for the origin alone.
  */
 export function probeEndpoints(
   endpoints: readonly RatedEndpoint[],
   registry: string,
-  credentials: (host: string) => Credentials | null,
+  brought: { credentials: (host: string) => Credentials | null; access: (endpoint: Endpoint) => EndpointAccess },
 ): ProbeEndpoint[] {
   return endpoints.flatMap((endpoint) => {
     const { url, httpsFirst, role, host } = endpoint
+    const { headers, tls } = brought.access(endpoint)
     return (httpsFirst ? [url, url.replace(/^https:/, 'http:')] : [url]).map((url, index) => ({
       role,
       isAttempt: httpsFirst && index === 0,
@@ -39,9 +42,9 @@ export function probeEndpoints(
       client: openRegistryClient({
         url,
         namespace: endpoint.namespaceParam ? registry : null,
-        headers: {},
-        tls: { ca: [], client: null, verify: endpoint.skipVerify !== true },
-        credentials: role === 'origin' ? credentials(host) : null,
+        headers,
+        tls,
+        credentials: role === 'origin' ? brought.credentials(host) : null,
       }),
     }))
   })

@@ -7,6 +7,7 @@ import { RegistryError, type RegistryReason } from '../registry/registry-error.t
 import type { ProbeEndpoint } from './probe-endpoints.ts'
 import { messageOf, notMeasured } from './pull-failure.ts'
 import { type PullProgress, PullRecord } from './pull-record.ts'
+import { resolveManifest } from './resolve-manifest.ts'
 import { SpegelEvidence } from './spegel-evidence.ts'
 import type { SpegelSight } from './spegel-sight.ts'
 import type { Subject, SubjectObject } from './subject.ts'
@@ -143,7 +144,7 @@ class ProbeLeg {
     const name = this.#via === 'peer' || tag === null ? digest : tag
     const askable = name === digest ? this.#endpoints : this.#endpoints.filter((it) => it.resolve)
     const answer = await this.#along(askable, null, (endpoint) =>
-      endpoint.client.headManifest(repository, name, this.#call(endpoint)),
+      resolveManifest(endpoint.client, repository, name, this.#call(endpoint)),
     )
     if (answer.digest === null || answer.digest === digest) return
     throw new TagDiffers(`${reference.image} is ${answer.digest} here, and ${digest} at the origin`)

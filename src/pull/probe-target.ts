@@ -1,5 +1,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { Config } from '../config/config.ts'
+import { behaviourOf } from '../containerd/behaviour.ts'
+import { NO_HEADERS } from '../containerd/endpoint-headers.ts'
 import { declaredRegistries } from '../drift/declared-registries.ts'
 import { isImageCache, type RatedEndpoint, type RatedPath } from '../drift/path-comparison.ts'
 import type { EndpointProbe } from '../drift/probes.ts'
@@ -7,17 +9,20 @@ import { rememberedPath } from '../drift/remembered-paths.ts'
 import { parseGoDuration } from '../format/go-duration.ts'
 import type { RegistryEndpoint } from '../registry/registry-client.ts'
 import type { Inputs } from '../watch/inputs.ts'
+import { type EndpointAccess, endpointAccess } from './endpoint-access.ts'
 
 /** An endpoint that is probed, with what containerd would bring along. */
 export interface ProbeTarget extends Pick<EndpointProbe, 'url' | 'role' | 'registries'> {
-  endpoint: RegistryEndpoint
-  /** Where containerd goes on over plain http if https fails; null: it does not. */
-  fallback: RegistryEndpoint | null
+  endpoint: Pick<RegistryEndpoint, 'url' | 'namespace' | 'headersForRealm'>
+  /** Reads what is brought along: anew for each probe, since certificates are renewed, and keys are not kept. */
+  access(): EndpointAccess
+  /** The URL where containerd goes on over plain http if https fails; null: it does not. */
+  fallback: string | null
   /** What to ask for; null: nothing is named for its registry. */
   image: { repository: string; reference: string } | null
   /** How long containerd waits for a connection, in milliseconds; null: as long as it likes. */
   connectLimit: number | null
-  /** The node's containerd has credentials for it that the agent has not. */
+  /** Talos gives the node's containerd credentials for it, which the agent has not. */
   hasNodeCredentials: boolean
   /** A public registry: its blobs lie elsewhere by design. */
   isPublic: boolean
@@ -25,19 +30,29 @@ export interface ProbeTarget extends Pick<EndpointProbe, 'url' | 'role' | 'regis
 
 /** Every endpoint that is to be probed, each URL once: those of observed pull paths, then other faces of Harbor. */
 export function probeTargets(config: Config, { intent, observed, daemon, node }: Inputs): ProbeTarget[] {
+  const pathOf = (registry: string) => rememberedPath(registry, daemon, observed.view, intent, node.ip)
   const targets = new Map<string, ProbeTarget>()
   for (const { registry } of declaredRegistries(intent)) {
-    const path = rememberedPath(registry, daemon, observed.view, intent, node.ip)
+    const path = pathOf(registry)
     for (const endpoint of path.endpoints) {
       if (isImageCache(endpoint) || isMadeUp(endpoint, path)) continue
-      const target = targetOf(endpoint, registry, config, { intent, observed })
+      const target = targetOf(endpoint, registry, config, { intent, observed, daemon })
       if (target === null) continue
       const known = targets.get(target.url)
       targets.set(target.url, known === undefined ? target : joined(known, target))
     }
   }
-  return [...targets.values(), ...faces(config, [...targets.values()])]
+  const others = faces(config, [...targets.values()]).map((face): ProbeTarget => {
+    // Who pulls by that name: containerd has the files of the directory of that name.
+    const { host } = new URL(face.url)
+    const endpoint = pathOf(host).endpoints.find((it) => it.url === face.url)
+    const access = () => endpointAccess(endpoint ?? BRINGS_NOTHING, observed.view, config.host.root)
+    return { ...face, access, hasNodeCredentials: intent.talos?.authHosts.includes(host) === true }
+  })
+  return [...targets.values(), ...others]
 }
+
+const BRINGS_NOTHING = { ca: [], clientPairs: [], headers: NO_HEADERS, skipVerify: null } as const
 
 /**
  * containerd's default upstream behind an origin that was declared: it comes last, and for a plain-http registry it never
@@ -52,31 +67,24 @@ function targetOf(
   endpoint: RatedEndpoint,
   registry: string,
   config: Config,
-  { intent, observed }: Pick<Inputs, 'intent' | 'observed'>,
+  { intent, observed, daemon }: Pick<Inputs, 'intent' | 'observed' | 'daemon'>,
 ): ProbeTarget | null {
   const isPublic = !isOurs(endpoint, registry, config)
   if (isPublic && !config.probe.public) return null
-  const ca = endpoint.ca.flatMap((path) => {
-    const file = observed.view.lookup(path)
-    return file?.kind === 'file' && file.text !== null ? [file.text] : []
-  })
-  const asked: RegistryEndpoint = {
-    url: endpoint.url,
-    namespace: endpoint.namespaceParam ? registry : null,
-    headers: {},
-    tls: { ca, client: null, verify: endpoint.skipVerify !== true },
-    credentials: null,
-  }
   return {
     url: endpoint.url,
     role: endpoint.role,
     registries: [registry],
-    endpoint: asked,
-    fallback: endpoint.httpsFirst ? { ...asked, url: endpoint.url.replace(/^https:/, 'http:') } : null,
+    endpoint: {
+      url: endpoint.url,
+      namespace: endpoint.namespaceParam ? registry : null,
+      headersForRealm: behaviourOf(daemon.version).headerSeparatesAuthorizer,
+    },
+    access: () => endpointAccess(endpoint, observed.view, config.host.root),
+    fallback: endpoint.httpsFirst ? endpoint.url.replace(/^https:/, 'http:') : null,
     image: imageFor(registry, config),
     connectLimit: endpoint.dialTimeout === null ? null : parseGoDuration(endpoint.dialTimeout),
-    hasNodeCredentials:
-      endpoint.headerNames.length > 0 || endpoint.client || intent.talos?.authHosts.includes(endpoint.host) === true,
+    hasNodeCredentials: intent.talos?.authHosts.includes(endpoint.host) === true,
     isPublic,
   }
 }
@@ -133,7 +141,7 @@ function faces({ harbor }: Config, targets: readonly ProbeTarget[]): ProbeTarget
   const registries = [...new Set(known.flatMap((it) => it.registries))]
   return harbor.extraUrls.map((face): ProbeTarget => {
     const url = `${face.replace(/\/+$/, '')}/v2`
-    const endpoint = { ...first.endpoint, url, namespace: null, tls: { ca: [], client: null, verify: true } }
+    const endpoint = { ...first.endpoint, url, namespace: null }
     return { ...first, url, role: 'face', registries, endpoint, fallback: null, connectLimit: null }
   })
 }

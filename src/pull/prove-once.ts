@@ -1,9 +1,8 @@
 import type { Config } from '../config/config.ts'
 import type { ResolveProof } from '../drift/resolve-proof.ts'
-import { openRegistryClient } from '../registry/http-registry-client.ts'
 import { openDaemon } from '../watch/daemon-monitor.ts'
 import type { Inputs } from '../watch/inputs.ts'
-import { proofTarget } from './proof-target.ts'
+import { openOrigin, proofTarget } from './proof-target.ts'
 import { proveResolve } from './resolve-prover.ts'
 
 /** Has the daemon prove once what it resolves, for a command. null: it does not answer, or no path leads to the canary. */
@@ -13,7 +12,7 @@ export async function proveOnce(config: Config, inputs: Inputs, socket: string):
   const { client } = await openDaemon(config.host.root, socket)
   try {
     const store = client.inNamespace('k8s.io')
-    const origin = openRegistryClient(target.origin)
+    const origin = openOrigin(target)
     return await proveResolve(target, { cri: client.cri, store, origin, now: () => new Date() })
   } finally {
     client.close()

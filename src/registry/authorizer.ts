@@ -1,27 +1,17 @@
 import { MAX_TOKEN_BYTES, readWhole } from './bounded-body.ts'
-import type { Challenge } from './challenge.ts'
+import type { BearerChallenge, Challenge } from './challenge.ts'
 import { mayHaveCredentials } from './credential-rule.ts'
 import type { Credentials } from './credentials.ts'
 import type { HttpExchange, RequestBody } from './http-exchange.ts'
 import type { Operation } from './operation.ts'
 import { RegistryError } from './registry-error.ts'
+import { realmOf, type Token, tokenIn, tokenParameters } from './token-realm.ts'
 
 /** Sends a request to a token realm; `authorization` is for its own origin. */
 export type AskRealm = (
   operation: Operation,
   request: { method: string; url: URL; headers: Record<string, string>; body: RequestBody | null },
 ) => Promise<HttpExchange>
-
-interface Token {
-  authorization: string
-  /** By the monotonic clock, in milliseconds. */
-  validUntil: number
-}
-
-/** The distribution specification's default, in seconds. */
-const DEFAULT_LIFETIME = 60
-/** Of its life that a token is used: a request must not arrive with one that has just expired. */
-const USED_SHARE = 0.9
 
 /**
  * What goes into `Authorization`, for one endpoint: tokens by scope until they expire, or a password.
@@ -33,7 +23,7 @@ export class Authorizer {
   readonly #ask: AskRealm
   readonly #tokens = new Map<string, Token>()
   #password: string | null = null
-  #challenge: (Challenge & { scheme: 'bearer' }) | null = null
+  #challenge: BearerChallenge | null = null
 
   constructor(endpoint: URL, credentials: Credentials | null, ask: AskRealm) {
     this.#endpoint = endpoint
@@ -67,10 +57,10 @@ export class Authorizer {
     return basic
   }
 
-  async #newToken(operation: Operation, challenge: Challenge & { scheme: 'bearer' }, scope: string): Promise<string> {
+  async #newToken(operation: Operation, challenge: BearerChallenge, scope: string): Promise<string> {
     this.#tokens.delete(scope)
-    const realm = this.#realmOf(operation, challenge.realm)
-    const exchange = await this.#askRealm(operation, realm, challenge.service, scope)
+    const realm = this.#realmOf(operation, challenge)
+    const exchange = await this.#askRealm(operation, realm, tokenParameters(challenge, scope))
     const { status } = exchange
     if (status !== 200) {
       exchange.discard()
@@ -82,21 +72,15 @@ export class Authorizer {
     return token.authorization
   }
 
-  #realmOf(operation: Operation, text: string): URL {
-    const invalid = (detail: string) => operation.error('realm-invalid', this.#endpoint.origin, { detail })
-    const realm = URL.parse(text)
-    if (realm === null || !/^https?:$/.test(realm.protocol)) throw invalid('it is no URL of http or https')
-    if (this.#endpoint.protocol === 'https:' && realm.protocol === 'http:') {
-      throw invalid(`from https down to ${realm.origin}`)
-    }
+  #realmOf(operation: Operation, challenge: BearerChallenge): URL {
+    const realm = realmOf(operation, this.#endpoint, challenge)
     if (this.#credentials !== null && !mayHaveCredentials(this.#endpoint, realm)) {
       throw operation.error('realm-foreign', this.#endpoint.origin, { detail: realm.origin })
     }
     return realm
   }
 
-  async #askRealm(operation: Operation, realm: URL, service: string | null, scope: string): Promise<HttpExchange> {
-    const parameters = new URLSearchParams({ ...(service !== null && { service }), ...(scope !== '' && { scope }) })
+  async #askRealm(operation: Operation, realm: URL, parameters: URLSearchParams): Promise<HttpExchange> {
     try {
       const refreshToken = this.#credentials?.refreshToken ?? null
       if (refreshToken !== null) {
@@ -119,21 +103,4 @@ export class Authorizer {
       throw operation.error('realm-unreachable', origin, { detail: reason, phase, cause: reason, ...name })
     }
   }
-}
-
-/** The distribution specification's token answer; OAuth's has its token under another name. */
-function tokenIn(body: Buffer): Token | null {
-  let answer: unknown
-  try {
-    answer = JSON.parse(body.toString('utf8'))
-  } catch {
-    return null
-  }
-  if (typeof answer !== 'object' || answer === null) return null
-  const { token, access_token, expires_in } = answer as Record<string, unknown>
-  const text = token ?? access_token
-  // What is not printable ASCII would break the header that it goes into.
-  if (typeof text !== 'string' || !/^[\x21-\x7e]+$/.test(text)) return null
-  const lifetime = typeof expires_in === 'number' && expires_in > 0 ? expires_in : DEFAULT_LIFETIME
-  return { authorization: `Bearer ${text}`, validUntil: performance.now() + lifetime * 1000 * USED_SHARE }
 }

@@ -1,9 +1,16 @@
 /** What a registry asks for with its 401 (RFC 9110, 11.6.1; the distribution specification's token authentication). */
 export type Challenge =
-  | { scheme: 'bearer'; realm: string; service: string | null; scope: string | null }
+  | BearerChallenge
   | { scheme: 'basic' }
   /** Another scheme, by its name in lower case. */
   | { scheme: 'unknown'; name: string }
+
+export interface BearerChallenge {
+  scheme: 'bearer'
+  realm: string
+  service: string | null
+  scope: string | null
+}
 
 /** Reads `WWW-Authenticate`; of several challenges Bearer, else Basic. null: it holds none. */
 export function parseChallenge(header: string | undefined): Challenge | null {

@@ -1,12 +1,13 @@
 import type { LookupFunction } from 'node:net'
-import type { SecureContext } from 'node:tls'
-import { Authorizer } from './authorizer.ts'
+import { type AskRealm, Authorizer } from './authorizer.ts'
 import { type ErrorBody, readErrorBody } from './bounded-body.ts'
 import { type Challenge, parseChallenge, shownChallenge } from './challenge.ts'
+import { mayHaveCredentials } from './credential-rule.ts'
 import { HttpExchange, type OutgoingRequest, type RequestBody } from './http-exchange.ts'
 import type { Operation } from './operation.ts'
 import type { Call, Exchange, RegistryEndpoint } from './registry-client.ts'
 import type { Access } from './registry-error.ts'
+import type { SecureContexts } from './secure-contexts.ts'
 
 /** A request to the endpoint's API. */
 export interface ApiRequest {
@@ -20,11 +21,7 @@ export interface ApiRequest {
 }
 
 interface Connecting {
-  /** For the endpoint's own host. */
-  own: SecureContext | undefined
-  /** For every other. */
-  other: SecureContext | undefined
-  verify: boolean
+  contexts: SecureContexts
   lookup: LookupFunction | null
 }
 
@@ -38,17 +35,26 @@ export class Conversation {
   readonly #endpoint: URL
   readonly #headers: Readonly<Record<string, string>>
   readonly #hasCredentials: boolean
+  /** What the endpoint's headers are when nothing else authorizes. */
+  readonly #headerAccess: Access
+  readonly #headersForRealm: Readonly<Record<string, string>>
   readonly #connecting: Connecting
   readonly #authorizer: Authorizer
 
-  constructor(endpoint: URL, { headers, credentials }: RegistryEndpoint, connecting: Connecting) {
+  constructor(
+    endpoint: URL,
+    { headers, credentials, headersForRealm = false }: RegistryEndpoint,
+    connecting: Connecting,
+  ) {
     this.#endpoint = endpoint
     this.#headers = headers
     this.#hasCredentials = credentials !== null
+    this.#headerAccess = Object.keys(headers).some((it) => it.toLowerCase() === 'authorization')
+      ? 'credentials'
+      : 'none'
+    this.#headersForRealm = headersForRealm ? headers : {}
     this.#connecting = connecting
-    this.#authorizer = new Authorizer(endpoint, credentials, (operation, request) =>
-      this.#follow(operation, 'token', request, true),
-    )
+    this.#authorizer = new Authorizer(endpoint, credentials, (operation, request) => this.#askRealm(operation, request))
   }
 
   /** Fulfilled with an answer of 2xx, its body unread; everything else is an error. */
@@ -77,8 +83,19 @@ export class Conversation {
     return exchange
   }
 
+  /** Asks a token realm as anybody, but for the endpoint's own headers. Whatever it answers is an answer. */
+  askRealm(operation: Operation, url: URL): Promise<HttpExchange> {
+    return this.#askRealm(operation, { method: 'GET', url, headers: {}, body: null })
+  }
+
+  #askRealm(operation: Operation, request: Parameters<AskRealm>[1]): Promise<HttpExchange> {
+    const own = mayHaveCredentials(this.#endpoint, request.url) ? this.#headersForRealm : {}
+    return this.#follow(operation, 'token', { ...request, headers: { ...own, ...request.headers } }, true)
+  }
+
   #accessWith(authorization: string | null, { url }: HttpExchange): Access {
-    if (authorization === null || url.origin !== this.#endpoint.origin) return 'none'
+    if (url.origin !== this.#endpoint.origin) return 'none'
+    if (authorization === null) return this.#headerAccess
     return this.#hasCredentials ? 'credentials' : 'anonymous'
   }
 
@@ -133,12 +150,14 @@ export class Conversation {
     operation: Operation,
     { headers, ...request }: Omit<OutgoingRequest, 'tls' | 'lookup'>,
   ): Promise<HttpExchange> {
-    const { own, other, verify, lookup } = this.#connecting
-    const secureContext = request.url.hostname === this.#endpoint.hostname ? own : other
+    const { contexts, lookup } = this.#connecting
+    const { hostname, protocol } = request.url
+    const isOwn = hostname === this.#endpoint.hostname
+    const secureContext = protocol === 'http:' ? undefined : isOwn ? contexts.own : contexts.other
     return HttpExchange.open(operation, {
       ...request,
       headers: { 'User-Agent': USER_AGENT, ...headers },
-      tls: { secureContext, verify },
+      tls: { secureContext, verify: contexts.verify },
       lookup,
     })
   }

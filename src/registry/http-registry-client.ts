@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net'
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
 import { PullpathError } from '../errors.ts'
-import { MAX_MANIFEST_BYTES, readWhole } from './bounded-body.ts'
+import { MAX_MANIFEST_BYTES, MAX_TOKEN_BYTES, readWhole } from './bounded-body.ts'
+import type { BearerChallenge } from './challenge.ts'
 import { type ApiRequest, Conversation } from './conversation.ts'
 import { digester, isDigest } from './digest.ts'
 import type { HttpExchange } from './http-exchange.ts'
@@ -13,14 +13,16 @@ import type {
   BlobReading,
   BlobSource,
   Call,
-  EndpointTls,
   FetchedManifest,
   ManifestSource,
   PushedBlob,
   ReadBlob,
+  RealmAnswer,
   RegistryClient,
   RegistryEndpoint,
 } from './registry-client.ts'
+import { SecureContexts } from './secure-contexts.ts'
+import { realmOf, tokenIn, tokenParameters } from './token-realm.ts'
 import { uploadBlob } from './upload-blob.ts'
 
 /**
@@ -41,9 +43,8 @@ class HttpRegistryClient implements RegistryClient {
     this.endpoint = endpoint.url
     this.#base = baseOf(endpoint.url)
     this.#namespace = endpoint.namespace
-    const { own, other } = secureContexts(endpoint.tls, this.#base.origin)
-    const connecting = { own, other, verify: endpoint.tls.verify, lookup }
-    this.#conversation = new Conversation(this.#base, endpoint, connecting)
+    const contexts = new SecureContexts(endpoint.tls, this.#base.origin)
+    this.#conversation = new Conversation(this.#base, endpoint, { contexts, lookup })
   }
 
   ping(call: Call = {}): Promise<Answer> {
@@ -51,6 +52,18 @@ class HttpRegistryClient implements RegistryClient {
       const exchange = await this.#conversation.knock(operation, { method: 'GET', url: this.#url(''), call })
       await readWhole(exchange, MAX_MANIFEST_BYTES)
       return answerOf(operation, exchange)
+    })
+  }
+
+  askRealm(challenge: BearerChallenge, repository: string, call: Call = {}): Promise<RealmAnswer> {
+    return Operation.run('the token realm', call, async (operation) => {
+      const scope = `repository:${repository}:pull`
+      const realm = realmOf(operation, this.#base, challenge)
+      for (const [name, value] of tokenParameters(challenge, scope)) realm.searchParams.set(name, value)
+      const exchange = await this.#conversation.askRealm(operation, realm)
+      const { status, url } = exchange
+      const hasToken = tokenIn(await readWhole(exchange, MAX_TOKEN_BYTES)) !== null
+      return { status, origin: url.origin, hasToken, exchanges: operation.exchanges, redirectedTo: [], challenge: null }
     })
   }
 
@@ -156,21 +169,6 @@ function baseOf(text: string): URL {
     throw new PullpathError('PP_REGISTRY_REQUEST', 'the endpoint of a registry is no URL of http or https')
   }
   return new URL(url.pathname, url.origin)
-}
-
-/** containerd trusts the system's authorities beside those of the endpoint. */
-function secureContexts(
-  { ca, client }: EndpointTls,
-  origin: string,
-): Record<'own' | 'other', SecureContext | undefined> {
-  const authorities = ca.length === 0 ? {} : { ca: [...getCACertificates('default'), ...ca] }
-  try {
-    const other = ca.length === 0 ? undefined : createSecureContext(authorities)
-    if (client === null) return { own: other, other }
-    return { own: createSecureContext({ ...authorities, cert: client.certificate, key: client.key }), other }
-  } catch {
-    throw new PullpathError('PP_REGISTRY_REQUEST', `${origin}: a certificate or key for it cannot be read`)
-  }
 }
 
 function answerOf(operation: Operation, exchange: HttpExchange): Answer {

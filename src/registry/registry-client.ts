@@ -5,7 +5,7 @@
  * Whatever is asked ends with its answer, or with a `RegistryError`. Nothing is tried a second time, but for a 401 that
  * a token or a password answers: a measurement must see what went wrong.
  */
-import type { Challenge } from './challenge.ts'
+import type { BearerChallenge, Challenge } from './challenge.ts'
 import type { Credentials } from './credentials.ts'
 import type { Phases } from './request-phases.ts'
 
@@ -14,6 +14,11 @@ export interface RegistryClient {
   readonly endpoint: string
   /** Whether a registry answers at all. Sends no credentials; a 401 is an answer, and says its challenge. */
   ping(call?: Call): Promise<Answer>
+  /**
+   * Asks a token realm for a token to pull that anybody gets, as a request that is challenged would: with the TLS settings
+   * of the endpoint, and along redirects. Whatever it answers is an answer.
+   */
+  askRealm(challenge: BearerChallenge, repository: string, call?: Call): Promise<RealmAnswer>
   /** `reference`: a tag or a digest. */
   headManifest(repository: string, reference: string, call?: Call): Promise<Answer>
   getManifest(repository: string, reference: string, call?: Call): Promise<FetchedManifest>
@@ -33,6 +38,8 @@ export interface RegistryEndpoint {
   namespace: string | null
   /** Sent with every request to this origin, and to no other. */
   headers: Readonly<Record<string, string>>
+  /** Whether they are sent to a token realm too that credentials may be sent to (containerd 2.1); default: no. */
+  headersForRealm?: boolean
   tls: EndpointTls
   credentials: Credentials | null
 }
@@ -103,6 +110,13 @@ export interface Answer extends Trace {
   mediaType: string | null
   /** `Content-Length`; null: not said. */
   length: number | null
+}
+
+export interface RealmAnswer extends Trace {
+  status: number
+  /** Who answered: the realm, or where it redirects to. Scheme, host and port. */
+  origin: string
+  hasToken: boolean
 }
 
 export interface FetchedManifest extends Answer {

@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import type { EndpointReason } from '../../src/drift/probes.ts'
+import { PullpathError } from '../../src/errors.ts'
+import { Credentials } from '../../src/registry/credentials.ts'
 import type { Fault } from '../registry/fault.ts'
 import type { RegistryDouble } from '../registry/registry-double.ts'
 import { LOOPBACK_TLS } from '../registry/transport-failures.ts'
@@ -12,6 +14,7 @@ const status = (code: number, headers: Record<string, string> = {}): Fault => ({
   status: code,
   headers,
 })
+const TRUSTING = { ca: [LOOPBACK_TLS.cert], client: null, verify: true }
 const HARBOR_AUTH = { kind: 'bearer', users: {}, anonymousPull: true } as const
 
 t.test('what containerd needs of an origin is asked, and its phases are told', async (t) => {
@@ -183,24 +186,63 @@ const FAILING: readonly Failing[] = [
   {
     name: 'a realm of another scheme than its face',
     reason: 'endpoint-auth',
-    words: /asked over https, it names a token realm over http: http:\/\/127\.0\.0\.1:1/,
+    words: /cannot be used \(from https down to http:\/\/127\.0\.0\.1:1\)/,
     walked: 'ping passed, realm failed',
     prepare: async (t) => {
       const auth = { ...HARBOR_AUTH, realm: 'http://127.0.0.1:1/service/token' }
       return (await probedRegistry(t, { auth, tls: LOOPBACK_TLS })).url
     },
-    more: { endpoint: { ...targetOf('').endpoint, tls: { ca: [LOOPBACK_TLS.cert], client: null, verify: true } } },
+    more: { access: () => ({ headers: {}, tls: TRUSTING, unread: [] }) },
   },
   {
-    name: 'a realm that redirects to https, as an ingress does',
+    name: 'a realm that redirects to https, as an ingress does, where nobody answers',
     reason: 'endpoint-auth',
-    words: /the token realm that it names, http:\/\/127\.0\.0\.1:\d+, redirects to https:\/\/harbor\.lan/,
+    words: /the token realm at https:\/\/127\.0\.0\.1:1: nothing listens there/,
     walked: 'ping passed, realm failed',
     prepare: async (t) => {
       const double = await probedRegistry(t, { auth: HARBOR_AUTH })
-      double.faults.set('GET /token', status(308, { location: 'https://harbor.lan/token?secret=x' }))
+      double.faults.set('GET /token', status(308, { location: 'https://127.0.0.1:1/token?secret=x' }))
       return double.url
     },
+  },
+  {
+    name: 'a realm that redirects in a loop',
+    reason: 'endpoint-auth',
+    words: /the token realm at .*: it redirects in a loop/,
+    walked: 'ping passed, realm failed',
+    prepare: async (t) => {
+      const double = await probedRegistry(t, { auth: HARBOR_AUTH })
+      double.faults.set('GET /token', status(302, { location: '/token/again?secret=x' }))
+      double.faults.set('GET /token/again', status(302, { location: '/token/again?secret=x' }))
+      return double.url
+    },
+  },
+  {
+    name: 'a challenge whose realm is no URL',
+    reason: 'endpoint-auth',
+    words: /the token realm that it names cannot be used \(it is no URL of http or https\)/,
+    walked: 'ping passed, realm failed',
+    prepare: at('GET /v2/', status(401, { 'www-authenticate': 'Bearer service="harbor",error=' })),
+  },
+  {
+    name: 'a challenge that nobody understands',
+    reason: 'endpoint-auth',
+    words: /refuses access/,
+    walked: 'ping passed, realm skipped, manifest failed',
+    prepare: at('', status(401, { 'www-authenticate': '"=,, ===' })),
+  },
+  {
+    name: 'a manifest of another digest than it says',
+    reason: 'endpoint-down',
+    words: /do not have the digest/,
+    walked: 'ping passed, realm skipped, manifest failed',
+    prepare: at(
+      'GET /v2/library/app/manifests/',
+      status(200, {
+        'docker-content-digest': `sha256:${'0'.repeat(64)}`,
+        'content-type': 'application/vnd.oci.image.manifest.v1+json',
+      }),
+    ),
   },
   {
     name: 'a realm with a page instead of a token',
@@ -309,9 +351,117 @@ t.test(
   async (t) => {
     const double = await probedRegistry(t)
     const url = double.url.replace('http:', 'https:')
-    const { endpoint } = targetOf(url)
-    const outcome = await probed(targetOf(url, { fallback: { ...endpoint, url: double.url } }))
+    const outcome = await probed(targetOf(url, { fallback: double.url }))
     t.equal(outcome.failure, null)
     t.equal(walked(outcome), 'ping passed, realm skipped, manifest passed, blob passed')
   },
 )
+
+t.test('a realm that redirects to where a token is given is no fault: containerd follows', async (t) => {
+  const double = await probedRegistry(t, { auth: HARBOR_AUTH })
+  const query = 'service=double&scope=repository:library/app:pull'
+  double.faults.set('GET /token?service=double&scope=repository%3A', status(307, { location: `/token?${query}` }))
+  const outcome = await probed(targetOf(double.url))
+  t.equal(walked(outcome), 'ping passed, realm passed, manifest passed, blob passed')
+})
+
+t.test('a realm that takes a connection and says nothing ends with the probe', async (t) => {
+  const double = await probedRegistry(t, { auth: HARBOR_AUTH })
+  double.faults.set('GET /token', { kind: 'hang', after: 'request' })
+  const outcome = await probed(targetOf(double.url), 200)
+  t.match(outcome.failure, {
+    reason: 'endpoint-auth',
+    step: 'realm',
+    detail: 'timeout',
+    phase: 'processing',
+    names: double.origin,
+  })
+})
+
+t.test('an endpoint that allows no HEAD is asked with GET, as containerd does', async (t) => {
+  const double = await probedRegistry(t)
+  double.faults.set('HEAD /v2/', status(405))
+  const outcome = await probed(targetOf(double.url))
+  t.equal(walked(outcome), 'ping passed, realm skipped, manifest passed, blob passed')
+  double.faults.set('GET /v2/library/app/manifests/', status(405))
+  t.match((await probed(targetOf(double.url))).failure, { reason: 'endpoint-down', step: 'manifest', status: 405 })
+})
+
+t.test(
+  'a blob that is moved on the same host, whose range is ignored there, is read no further than it must',
+  async (t) => {
+    const double = await probedRegistry(t)
+    const large = Buffer.alloc(1024 * 1024, 'x')
+    const mediaType = 'application/vnd.oci.image.manifest.v1+json'
+    const manifest = {
+      schemaVersion: 2,
+      mediaType,
+      config: {
+        mediaType: 'application/json',
+        digest: double.images.putBlob('library/app', Buffer.from('{}')),
+        size: 2,
+      },
+      layers: [
+        {
+          mediaType: 'application/octet-stream',
+          digest: double.images.putBlob('library/app', large),
+          size: large.length,
+        },
+      ],
+    }
+    double.images.putManifest('library/app', 'v1', { mediaType, bytes: Buffer.from(JSON.stringify(manifest)) })
+    const [{ digest = '' } = {}] = manifest.layers
+    double.faults.set(`GET /v2/library/app/blobs/${digest}`, status(307, { location: '/moved' }))
+    double.faults.set('GET /moved', { kind: 'endless', length: large.length })
+    t.equal((await probed(targetOf(double.url))).failure, null)
+  },
+)
+
+t.test('who refuses anybody is asked with the credentials of its host, and only then', async (t) => {
+  const given: string[] = []
+  const credentialsOf = (password: string) => (host: string) => {
+    given.push(host)
+    return Credentials.password('robot', password)
+  }
+  for (const auth of [
+    { ...HARBOR_AUTH, users: { robot: 'right-secret' }, anonymousPull: false },
+    { kind: 'basic', users: { robot: 'right-secret' } },
+  ] as const) {
+    const double = await probedRegistry(t, { auth })
+    const target = targetOf(double.url)
+    const passed = await probed(target, 5000, credentialsOf('right-secret'))
+    t.equal(passed.failure, null, auth.kind)
+    t.match(passed.steps.at(-1), { step: 'blob', result: 'passed', words: /with the credentials of registryAuth/ })
+    t.same(given.splice(0), [new URL(double.url).host])
+    const wrong = await probed(target, 5000, credentialsOf('wrong-secret'))
+    t.match(wrong.failure, { reason: 'endpoint-auth', step: 'manifest', detail: 'credentials-refused', names: null })
+    const none = await probed(target, 5000, () => null)
+    t.match(none.failure, { reason: 'endpoint-auth', step: 'manifest', detail: 'unauthorized', names: null })
+    const failing = () => {
+      throw new PullpathError('PP_FILE_UNREADABLE', 'registryAuth.dockerConfigFile cannot be read: EACCES')
+    }
+    const unread = await probed(target, 5000, failing)
+    t.equal(unread.failure, null, 'nothing is known then')
+    t.match(unread.steps.find((it) => it.step === 'manifest')?.words, /registryAuth\.dockerConfigFile cannot be read/)
+    t.notMatch(JSON.stringify([passed, wrong, none, unread]), /secret|robot/)
+    given.length = 0
+    t.equal(double.received.at(0)?.authorization, null, 'and nobody was given a password before')
+  }
+  const open = await probedRegistry(t, { auth: HARBOR_AUTH })
+  t.equal((await probed(targetOf(open.url), 5000, credentialsOf('right-secret'))).failure, null)
+  t.same(given, [], 'who serves anybody is not given any')
+  const peer = await probedRegistry(t, { auth: { kind: 'basic', users: {} } })
+  const outcome = await probed(targetOf(peer.url, { role: 'peer' }), 5000, credentialsOf('right-secret'))
+  t.match(outcome.failure, { reason: 'endpoint-auth', detail: 'unauthorized' })
+  t.same(given, [], 'nor is a peer')
+})
+
+t.test('a password is not sent to a realm of another host: what it is worth is not known', async (t) => {
+  const realm = await probedRegistry(t, { auth: HARBOR_AUTH })
+  const auth = { ...HARBOR_AUTH, anonymousPull: false, realm: `${realm.origin}/token` }
+  const double = await probedRegistry(t, { auth })
+  const outcome = await probed(targetOf(double.url), 5000, () => Credentials.password('robot', 'secret'))
+  t.equal(outcome.failure, null)
+  t.match(outcome.steps.at(-2), { step: 'manifest', result: 'skipped', words: /credentials are not sent to/ })
+  t.ok(realm.received.every((it) => it.authorization === null))
+})

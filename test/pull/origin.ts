@@ -14,6 +14,7 @@ export function originWith(manifest: FetchedManifest | PullpathError): RegistryC
     getManifest: answer,
     headManifest: answer,
     ping: unexpected,
+    askRealm: unexpected,
     headBlob: unexpected,
     readBlob: unexpected,
     pushBlob: unexpected,

@@ -7,6 +7,7 @@ import { spegelUrl } from '../../src/pull/spegel-probe.ts'
 import type { Inputs } from '../../src/watch/inputs.ts'
 import { daemonFacts, intentOf, mirror, nodeFacts, observing, spegelIntent, talosIntent } from '../fixtures/intents.ts'
 import { NODE_IP } from '../fixtures/node-states.ts'
+import { LOOPBACK_TLS } from '../registry/transport-failures.ts'
 
 const config = (text = ''): Config =>
   readConfig(`node: { name: k8s-1, ip: ${NODE_IP} }\n${text}`, 'config.yaml', { env: {}, hostname: 'k8s-1' })
@@ -82,11 +83,11 @@ t.test('it is asked as containerd asks it', async (t) => {
   const [target] = probeTargets(config(), inputsOf({ '192.168.1.106': text }, ['192.168.1.106']))
   t.match(target, {
     url: 'https://192.168.1.106/v2',
-    endpoint: { tls: { verify: false } },
-    fallback: { url: 'http://192.168.1.106/v2' },
+    fallback: 'http://192.168.1.106/v2',
     connectLimit: 200,
     hasNodeCredentials: true,
   })
+  t.match(target?.access(), { headers: {}, tls: { ca: [], client: null, verify: false }, unread: [] })
 })
 
 t.test('images are named by tag or by digest', async (t) => {
@@ -112,6 +113,21 @@ t.test("the other faces of Harbor are asked where a path leads to it, for Harbor
     endpoint: { namespace: null },
   })
   t.same(urls(probeTargets(config(more), inputsOf({ 'a.lan': hosts('http://a.lan') }))), ['http://a.lan/v2'])
+})
+
+t.test('another face of Harbor has the certificates of the directory of its name', async (t) => {
+  const inputs = inputsOf({ '192.168.1.106': hosts('http://192.168.1.106') }, ['harbor.lan'])
+  const { hosts: tree } = inputs.observed
+  const entries = tree.kind === 'directory' ? [...tree.entries] : []
+  const directory = directoryNode([
+    ...entries,
+    ['harbor.lan', directoryNode([['own-ca.crt', fileNode(LOOPBACK_TLS.cert)]])],
+  ])
+  const observed = observing(directory)
+  const more = 'harbor: { extraUrls: [https://harbor.lan] }'
+  const [, face] = probeTargets(config(more), { ...inputs, observed })
+  t.same(face?.access(), { headers: {}, tls: { ca: [LOOPBACK_TLS.cert], client: null, verify: true }, unread: [] })
+  t.equal(face?.hasNodeCredentials, true)
 })
 
 t.test("this node's Spegel is where its port or its first target says", async (t) => {

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { buildImage, type OciImage } from '../../src/commands/demo/oci-image.ts'
-import { type ProbeOutcome, probeEndpoint } from '../../src/pull/endpoint-probe.ts'
+import { type CredentialsOf, type ProbeOutcome, probeEndpoint } from '../../src/pull/endpoint-probe.ts'
 import type { ProbeTarget } from '../../src/pull/probe-target.ts'
 import { type DoubleOptions, RegistryDouble } from '../registry/registry-double.ts'
 
@@ -24,7 +24,8 @@ export function targetOf(url: string, more: Partial<ProbeTarget> = {}): ProbeTar
     url,
     role: 'origin',
     registries: ['192.168.1.106'],
-    endpoint: { url, namespace: null, headers: {}, tls, credentials: null },
+    endpoint: { url, namespace: null },
+    access: () => ({ headers: {}, tls, unread: [] }),
     fallback: null,
     image: { repository: 'library/app', reference: 'v1' },
     connectLimit: null,
@@ -34,8 +35,8 @@ export function targetOf(url: string, more: Partial<ProbeTarget> = {}): ProbeTar
   }
 }
 
-export function probed(target: ProbeTarget, timeout = 5000): Promise<ProbeOutcome> {
-  return probeEndpoint(target, { timeout, signal: new AbortController().signal })
+export function probed(target: ProbeTarget, timeout = 5000, credentialsOf?: CredentialsOf): Promise<ProbeOutcome> {
+  return probeEndpoint(target, { timeout, signal: new AbortController().signal }, credentialsOf)
 }
 
 /** `ping passed, realm skipped, …` */

@@ -17,10 +17,10 @@ const TLS =
 
 function proven(daemon: MemoryDaemon, origin: BuiltImage | PullpathError, more: Partial<CriClient> = {}) {
   const client = daemon.client()
-  const endpoint = { url: 'http://192.168.1.106/v2', namespace: null, headers: {}, credentials: null }
-  const tls = { ca: [], client: null, verify: true }
+  const at = { url: 'http://192.168.1.106/v2', namespace: null }
+  const access = () => ({ headers: {}, tls: { ca: [], client: null, verify: true }, unread: [] })
   return proveResolve(
-    { reference: parseImageReference(REFERENCE), origin: { ...endpoint, tls } },
+    { reference: parseImageReference(REFERENCE), origin: at, access },
     {
       cri: { ...client.cri, ...more },
       store: client.inNamespace('k8s.io'),

@@ -21,7 +21,7 @@ export interface Received {
 export interface DoubleOptions {
   auth?: AuthPlan
   /** PEM texts; null: plain HTTP. */
-  tls?: { cert: string; key: string; requestCert?: boolean; rejectUnauthorized?: boolean } | null
+  tls?: { cert: string; key: string; ca?: string; requestCert?: boolean; rejectUnauthorized?: boolean } | null
 }
 
 /** The faults of requests that match: `GET /v2/app/manifests/`, the beginning of the method and the path. */
