@@ -6,7 +6,7 @@ import type { Bridge } from './bridge.ts'
 import type { CanaryImage } from './canary.ts'
 import type { CanaryOrder } from './canary-process.ts'
 import { ORIGIN } from './cluster.ts'
-import { type Machine, startMachine } from './machine.ts'
+import { type Machine, type Program, startMachine } from './machine.ts'
 import { orEnd } from './namespaces.ts'
 
 /** The registry that everything comes from: Debian's `docker-registry`, over plain HTTP. */
@@ -16,6 +16,8 @@ export interface Origin {
   push(image: Omit<CanaryOrder, 'registry'>): Promise<CanaryImage>
   /** All that it answered since its start, in the order in which it was asked. */
   rawLog(): Promise<RawAccessEntry[]>
+  /** Ends the registry alone: its machine refuses connections from then on. */
+  endRegistry(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -26,7 +28,7 @@ const LOOK_AGAIN_MS = 5
 
 export async function startOrigin(bridge: Bridge): Promise<Origin> {
   const machine = await startMachine(bridge, { name: 'origin', address: ORIGIN, megabits: MEGABITS })
-  await orEnd(machine, () => startRegistry(machine))
+  const registry = await orEnd(machine, () => startRegistry(machine))
   return {
     machine,
     async push(image) {
@@ -42,12 +44,13 @@ export async function startOrigin(bridge: Bridge): Promise<Origin> {
         await delay(LOOK_AGAIN_MS)
       }
     },
+    endRegistry: () => registry.stop(),
     stop: () => machine.stop(),
   }
 }
 
 /** Resolves when it listens. */
-async function startRegistry(machine: Machine): Promise<void> {
+async function startRegistry(machine: Machine): Promise<Program> {
   writeFileSync(
     machine.outside(CONFIGURATION),
     // At the level of debug it says when a request begins, not only when it ends.
@@ -68,6 +71,7 @@ http: { addr: '${ORIGIN}:80' }
     if (hasEnded) throw new Error(`docker-registry ended:\n${linesOf(machine).join('\n')}`)
     await delay(LOOK_AGAIN_MS)
   }
+  return program
 }
 
 /** The last one is empty, or half written. */
