@@ -191,8 +191,10 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
     },
   ),
   observe: section('Real pulls. Not used yet.', { enabled: toggle('Whether they are measured.', true) }),
-  registryAuth: section('Credentials of registries, for the origin and for `canary push` alone.', {
-    dockerConfigFile: optionalPath('A `config.json` in the form of Docker.'),
+  registryAuth: section('Credentials of registries. They go to their own host alone, and to no peer.', {
+    dockerConfigFile: optionalPath(
+      'A `config.json` in the form of Docker: for what is measured of the origin, for `canary push`, and for probes of who refuses anybody. Name a host for the agent only where its canary is in a private project.',
+    ),
   }),
   harbor: section('The Harbor that is the origin. It is asked where a pull path leads to it.', {
     url: {

@@ -73,6 +73,8 @@ class EndpointProbing {
   #endpoint: RegistryEndpoint
   #client: RegistryClient
   #failure: Failure | null = null
+  /** Of the challenge; null: there was none. */
+  #realm: URL | null = null
 
   constructor(
     target: ProbeTarget,
@@ -147,7 +149,8 @@ class EndpointProbing {
 
   #askRealm(challenge: BearerChallenge): Promise<Trace | null> {
     const repository = this.#target.image?.repository ?? ANY_REPOSITORY
-    return this.#step('realm', `a token of ${URL.parse(challenge.realm)?.origin}`, async () => {
+    this.#realm = URL.parse(challenge.realm)
+    return this.#step('realm', `a token of ${this.#realm?.origin}`, async () => {
       const { trace, failure } = await probeRealm(this.#client, challenge, repository, this.#call())
       this.#failure = failure
       return trace
@@ -216,7 +219,7 @@ class EndpointProbing {
       told('passed', this.#endpoint.credentials === null ? words : `${words}, ${ONLY_WITH_CREDENTIALS}`)
       return trace
     }
-    const doubt = doubtAbout(this.#failure, this.#target, this.#access)
+    const doubt = doubtAbout(this.#failure, this.#target, this.#access, this.#realm)
     if (doubt !== null) this.#failure = null
     told(doubt === null ? 'failed' : 'skipped', doubt ?? this.#failure?.words ?? '')
     return null

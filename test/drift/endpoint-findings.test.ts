@@ -119,6 +119,30 @@ const CASES: readonly {
     remedy: /curl -u admin -X PUT .*\/api\/v2\.0\/projects\/library/,
   },
   {
+    name: "the agent's own credentials",
+    failed: { reason: 'endpoint-auth', step: 'manifest', detail: 'credentials-refused', status: 401 },
+    summary: /refuses an anonymous pull, and the credentials of registryAuth\.dockerConfigFile: whether it serves/,
+    remedy: /^docker login 192\.168\.1\.106$/,
+  },
+  {
+    name: 'the header of hosts.toml',
+    failed: { reason: 'endpoint-auth', step: 'manifest', detail: 'header-refused', status: 403 },
+    summary: /refuses what hosts\.toml has containerd send it as Authorization: containerd brings the same along/,
+    remedy: /^# correct the header of http:\/\/192\.168\.1\.106 in the hosts\.toml$/,
+  },
+  {
+    name: 'a key of another certificate',
+    failed: { reason: 'endpoint-tls', detail: 'client-certificate', phase: null },
+    summary: /is to be shown a certificate whose key is another one/,
+    remedy: /^# name the key of that certificate in the hosts\.toml of http:\/\/192\.168\.1\.106$/,
+  },
+  {
+    name: 'a manifest of other bytes',
+    failed: { step: 'manifest', detail: 'digest-mismatch', status: 200, phase: null },
+    summary: /answers with what cannot be used \(digest-mismatch\)/,
+    remedy: /curl/,
+  },
+  {
     name: 'a realm',
     failed: { reason: 'endpoint-auth', step: 'realm', detail: 'unresolved', names: 'https://harbor.lan' },
     summary: /sends clients for a token to https:\/\/harbor\.lan, where this node gets none/,

@@ -134,6 +134,14 @@ t.test('a redirect and a realm elsewhere get nothing of it; such a realm cannot 
   }
   t.equal(probe.failure, null)
   t.equal(told, 'ping passed, realm skipped')
+  other.faults.set('GET /token', { kind: 'status', status: 401 })
+  const refused = await probedAt(t, { url: guarded.origin, table: HEADER })
+  t.equal(refused.told, 'ping passed, realm passed, manifest skipped, blob skipped')
+  const before = await probedAt(t, { url: guarded.origin, table: HEADER, containerd: '2.0.5' })
+  t.match(before.probe.failure, { step: 'manifest', detail: 'token-refused' }, 'containerd 2.0 gives it no header')
+  const gone = await probedRegistry(t, { auth: { ...HARBOR_AUTH, realm: 'http://localhost:1/token' } })
+  const unreachable = await probedAt(t, { url: gone.origin, table: HEADER })
+  t.match(unreachable.probe.failure, { step: 'realm', detail: 'refused' }, 'and nobody needs a header to answer')
   t.match(
     probe.steps.at(-1)?.words,
     /may want the certificate or header that this agent gives to 127\.0\.0\.1:\d+ alone/,
