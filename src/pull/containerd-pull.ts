@@ -47,7 +47,7 @@ export async function pullByContainerd(
 ): Promise<Pull> {
   const store = client.inNamespace(CRI_NAMESPACE)
   const images = new NodeImages(client.cri, store, subject)
-  const record = () => new PullRecord(subject.reference, 'containerd', Date.now(), options.id)
+  const record = (now = Date.now()) => new PullRecord(subject.reference, 'containerd', now, options.id)
   try {
     const refusal = await prepare(store, images, options)
     if (refusal !== null) return unmeasured(record(), notMeasured(refusal, subject.reference.image))
@@ -107,15 +107,16 @@ class ContainerdPull {
     this.#spegel = new SpegelEvidence(options.sight, subject)
   }
 
-  async run(begin: () => PullRecord): Promise<Pull> {
+  async run(begin: (now?: number) => PullRecord): Promise<Pull> {
     let failure: Pull['failure'] = null
     let [called, duration, record] = [Date.now(), 0, begin()]
     let contents: readonly (ContentInfo | null)[] = []
     let held: readonly boolean[] | null = null
     const pull = async (lease: string) => {
       await this.#watch.start()
-      record = begin()
+      // One reading of the clock for both: `startedAt` and the starts of the phases make up the daemon's own times.
       called = Date.now()
+      record = begin(called)
       failure = await this.#pull(lease)
       duration = record.elapsed
       contents = await this.#contents()

@@ -181,14 +181,13 @@ class ProbeLeg {
     let told: RegistryError | null = null
     let isTold = false
     for (const endpoint of endpoints) {
-      const start = this.record.elapsed
       try {
         const answer = await ask(endpoint)
-        this.record.addExchanges(digest, start, answer.exchanges)
+        this.record.addExchanges(digest, answer.exchanges)
         return answer
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error
-        this.record.addExchanges(digest, start, error.exchanges)
+        this.record.addExchanges(digest, error.exchanges)
         if (FINAL.includes(error.reason)) throw error
         if (isTold) continue
         told = error

@@ -55,11 +55,10 @@ export class PullRecord {
     if (phase.duration >= 0) this.#phases.push(phase)
   }
 
-  /** The requests of one call, which began at `start` (seconds) and followed one another. */
-  addExchanges(digest: string | null, start: number, exchanges: readonly Exchange[]): void {
-    let begin = start
-    for (const { phases, bytes } of exchanges) {
-      let at = begin
+  /** The requests of one call. */
+  addExchanges(digest: string | null, exchanges: readonly Exchange[]): void {
+    for (const { startedAt, phases, bytes } of exchanges) {
+      let at = (startedAt - this.#start) / 1000
       for (const [name, parts] of PHASES) {
         const times = parts.map((it) => phases[it]).filter((it) => it !== null)
         if (times.length === 0) continue
@@ -67,7 +66,6 @@ export class PullRecord {
         this.addPhase({ name, digest, start: at, duration, bytes: name === 'transfer' ? bytes : 0 })
         at += duration
       }
-      begin += phases.total / 1000
     }
   }
 

@@ -258,9 +258,10 @@ export class HttpExchange {
     this.#operation.whenOver(null)
     this.#stopwatch.stop()
     const { purpose, method, url } = this.#outgoing
-    const { phases } = this.#stopwatch
+    const { startedAt, phases } = this.#stopwatch
     const status = this.#response?.statusCode ?? null
-    this.#operation.exchanges.push({ purpose, method, origin: url.origin, status, phases, bytes: this.#received })
+    const { origin } = url
+    this.#operation.exchanges.push({ purpose, method, origin, status, startedAt, phases, bytes: this.#received })
     this.#request.destroy()
   }
 }

@@ -86,6 +86,8 @@ export interface Exchange {
   origin: string
   /** null: there was no answer. */
   status: number | null
+  /** When it began, by `performance.now()` of this process: requests of one call have pauses between them. */
+  startedAt: number
   phases: Phases
   /** Of the answer's body, as it came over the wire without its framing. */
   bytes: number

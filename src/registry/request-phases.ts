@@ -35,7 +35,8 @@ const PHASE_BEFORE: Readonly<Record<Mark, Phase>> = {
 
 /** Takes the marks of one request as they come. */
 export class Stopwatch {
-  readonly #start = performance.now()
+  /** By `performance.now()`. */
+  readonly startedAt = performance.now()
   readonly #marks = new Map<Mark, number>()
   readonly #expected: readonly Mark[]
   #stoppedAt: number | null = null
@@ -72,9 +73,9 @@ export class Stopwatch {
       sending: null,
       processing: null,
       transfer: null,
-      total: (this.#stoppedAt ?? performance.now()) - this.#start,
+      total: (this.#stoppedAt ?? performance.now()) - this.startedAt,
     }
-    let previous = this.#start
+    let previous = this.startedAt
     for (const [position, mark] of this.#expected.entries()) {
       const own = this.#marks.get(mark)
       if (own === undefined) break

@@ -11,16 +11,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client.ts'
-import { parseImageReference } from '../../src/containerd/reference.ts'
 import type { Pull } from '../../src/drift/pull.ts'
 import { type ContainerdPullOptions, pullByContainerd } from '../../src/pull/containerd-pull.ts'
 import type { Subject } from '../../src/pull/subject.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
 import type { PullProfile } from './daemon-configuration.ts'
-import { makeImage, type TestImage } from './image.ts'
+import { makeImage } from './image.ts'
 import { startNetwork } from './network.ts'
 import type { ListenerPlan } from './plan.ts'
 import { HARBOR } from './site.ts'
+import { subjectOf } from './subject-of.ts'
 import { type Containerd, missingTools, unpackedContainerd } from './tools.ts'
 
 /** What breaks off in these tests: unlike the manifest it stays under way. */
@@ -79,7 +79,7 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
       plan: { otherwise: {}, listeners: { [`${HARBOR}:80`]: harbor }, keepAlive: false },
       image: made,
     })
-    return subjectOf(made, `tag-${images}`)
+    return subjectOf(made, { registry: HARBOR, tag: `tag-${images}` })
   }
   const left = async () => ({
     images: (await store.images([])).map((it) => it.name),
@@ -199,19 +199,6 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
     t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
     t.same(await left(), nothing)
   })
-}
-
-function subjectOf({ repository, manifests, config, layers, contents }: TestImage, tag: string): Subject {
-  const object = (kind: 'manifest' | 'config' | 'layer') => (digest: string) => {
-    const { mediaType = '', base64 = '' } = contents[digest] ?? {}
-    return { digest, kind, mediaType, size: Buffer.from(base64, 'base64').length }
-  }
-  return {
-    reference: parseImageReference(`${HARBOR}/${repository}:${tag}`),
-    digest: manifests[0] ?? '',
-    imageId: config,
-    objects: [...manifests.map(object('manifest')), object('config')(config), ...layers.map(object('layer'))],
-  }
 }
 
 function sizeOf({ objects }: Subject): number {
