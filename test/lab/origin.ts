@@ -22,17 +22,12 @@ export interface Origin {
 }
 
 const MEGABITS = 100
-/**
- * What is handed over to the kernel counts as answered in its log. Of that no more than 256 KiB wait to be sent, which
- * are 20 ms of the link: the kernel's own bound of 4 MiB would be a third of a second.
- */
-const SET_UP = 'echo 4096 16384 262144 > /proc/sys/net/ipv4/tcp_wmem'
 const CONFIGURATION = '/run/registry.yaml'
 const LOG = '/run/registry.log'
 const LOOK_AGAIN_MS = 5
 
 export async function startOrigin(bridge: Bridge): Promise<Origin> {
-  const machine = await startMachine(bridge, { name: 'origin', address: ORIGIN, megabits: MEGABITS, setUp: SET_UP })
+  const machine = await startMachine(bridge, { name: 'origin', address: ORIGIN, megabits: MEGABITS })
   const registry = await orEnd(machine, () => startRegistry(machine))
   return {
     machine,
