@@ -116,7 +116,10 @@ export class Conversation {
     return this.#follow(operation, 'registry', { method, url, headers, body }, call.followRedirects ?? true)
   }
 
-  /** `headers` are for the first origin, until it is left; whoever is asked then is only told what is accepted. */
+  /**
+   * `headers` are for the first origin, until it is left: whoever is asked then is only told what of the object is
+   * wanted, and never who asks.
+   */
   async #follow(
     operation: Operation,
     purpose: Exchange['purpose'],
@@ -128,7 +131,7 @@ export class Conversation {
     let sent = headers
     for (let next = url; ; ) {
       seen.add(next.href)
-      if (next.origin !== url.origin) sent = { ...(headers.Accept && { Accept: headers.Accept }) }
+      if (next.origin !== url.origin) sent = wantedOf(headers)
       const exchange = await this.#exchange(operation, { purpose, method, url: next, headers: sent, body })
       if (!REDIRECTS.has(exchange.status)) return exchange
       exchange.discard()
@@ -161,6 +164,11 @@ export class Conversation {
       lookup,
     })
   }
+}
+
+/** What of an object is asked for, wherever it lies: Go's client takes these along as well. */
+function wantedOf({ Accept, Range }: Readonly<Record<string, string>>): Record<string, string> {
+  return { ...(Accept && { Accept }), ...(Range && { Range }) }
 }
 
 function isGood({ status }: HttpExchange): boolean {

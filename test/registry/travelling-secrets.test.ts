@@ -52,6 +52,21 @@ t.test('a redirect to another origin is followed without anything secret', async
   }
 })
 
+t.test('a part of a blob is asked for as a part wherever it lies', async (t) => {
+  const [double, other] = [await start(t, bearer()), await start(t)]
+  const bytes = Buffer.from('0123456789'.repeat(100))
+  const digest = other.images.putBlob('app', bytes)
+  double.faults.set('GET /v2/app/blobs/', redirect(`${other.origin}/v2/app/blobs/${digest}`))
+  const pieces: string[] = []
+  const onBytes = (it: Uint8Array) => void pieces.push(Buffer.from(it).toString())
+  const client = clientOf(double, { credentials: OWNER, headers: EXTRA })
+  const read = await client.readBlob('app', digest, { size: 1000, range: { first: 10, last: 14 }, onBytes })
+  t.match(read, { status: 206, length: 5, redirectedTo: [other.origin] })
+  t.equal(pieces.join(''), '01234')
+  t.match(other.received, [{ headers: { range: 'bytes=10-14' }, authorization: null }])
+  t.notOk('x-extra' in (other.received[0]?.headers ?? {}))
+})
+
 t.test('a redirect within the origin keeps what belongs to it', async (t) => {
   const double = await start(t, { auth: { kind: 'basic', users } })
   double.faults.set('HEAD /v2/old/', redirect('/v2/app/manifests/v1'))
