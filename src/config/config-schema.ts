@@ -1,3 +1,5 @@
+import { MAX_REPOSITORY, REPOSITORY_PATTERN } from '../containerd/reference.ts'
+
 /** One field or section of the configuration: JSON Schema, plus `duration` for lengths of time. */
 export interface ConfigSchema {
   type: string | readonly string[]
@@ -10,6 +12,7 @@ export interface ConfigSchema {
   minimum?: number
   maximum?: number
   minLength?: number
+  maxLength?: number
   items?: ConfigSchema
   properties?: Readonly<Record<string, ConfigSchema>>
   additionalProperties?: false | ConfigSchema
@@ -172,7 +175,8 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
         type: 'string',
         description: 'Its repository at the origin. It is measured where Talos or Spegel declare its registry.',
         default: '192.168.1.106/library/pullpath-canary',
-        minLength: 1,
+        pattern: REPOSITORY_PATTERN,
+        maxLength: MAX_REPOSITORY,
       },
       tags: {
         type: 'integer',

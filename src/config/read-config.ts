@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { REPOSITORY_PATTERN } from '../containerd/reference.ts'
 import { PullpathError } from '../errors.ts'
 import { readYamlDocuments, type YamlDocument } from '../format/yaml-documents.ts'
 import { nearestName } from '../nearest-name.ts'
@@ -176,6 +177,9 @@ export function allowedValues(schema: ConfigSchema | null): string {
   if (types.includes('integer')) return `a whole number from ${schema.minimum} to ${schema.maximum}${orNull}`
   if (schema.pattern === '^/') return `an absolute path${orNull}`
   if (schema.pattern === '^https?://') return `an http or https URL${orNull}`
+  if (schema.pattern === REPOSITORY_PATTERN) {
+    return `HOST[:PORT]/REPOSITORY without tag or digest, such as ${schema.default}`
+  }
   if (schema.pattern !== undefined) return `a version such as 2.1.9${orNull}`
   return `a text that is not empty${orNull}`
 }

@@ -46,7 +46,8 @@ function isInBounds(value: unknown, schema: ConfigSchema): boolean {
   if (typeof value === 'number' && (value < (schema.minimum ?? value) || value > (schema.maximum ?? value)))
     return false
   if (typeof value === 'string') {
-    if (value.length < (schema.minLength ?? 0)) return false
+    const { length } = value
+    if (length < (schema.minLength ?? 0) || length > (schema.maxLength ?? length)) return false
     if (schema.pattern !== undefined && !new RegExp(schema.pattern, 'u').test(value)) return false
   }
   const { duration } = schema

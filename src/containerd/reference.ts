@@ -20,9 +20,18 @@ const HOST = `(?:${DOMAIN_LABEL}(?:\\.${DOMAIN_LABEL})*|\\[[a-fA-F0-9:]+\\])`
 const TAG = '\\w[\\w.-]{0,127}'
 const DIGEST = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,}'
 const REFERENCE = new RegExp(`^(${HOST}(?::[0-9]+)?)/(${COMPONENT}(?:/${COMPONENT})*)(?::(${TAG}))?(?:@(${DIGEST}))?$`)
+const DOTTED = `${DOMAIN_LABEL}(?:\\.${DOMAIN_LABEL})+(?::[0-9]+)?`
+const NUMBERED = '\\[[a-fA-F0-9]*:[a-fA-F0-9:]*\\](?::[0-9]+)?'
+/**
+ * A repository with its registry before it, and neither tag nor digest behind: what this takes, up to
+ * MAX_REPOSITORY characters, is read as it stands when `:` and a tag follow. The registry must show that it is one, by
+ * a dot or a port: `harbor/app` would be Docker Hub's. Means the same to Go's regexp (RE2), which Helm checks by.
+ */
+export const REPOSITORY_PATTERN = `^(?:${DOTTED}|${DOMAIN_LABEL}:[0-9]+|localhost|${NUMBERED})/${COMPONENT}(?:/${COMPONENT})*$`
 /** Hexadecimal digits of the digests that go-digest knows. */
 const DIGEST_LENGTH: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 }
-const MAX_REPOSITORY = 255
+/** Characters of a repository, its registry not counted (distribution: RepositoryNameTotalLengthMax). */
+export const MAX_REPOSITORY = 255
 
 /**
  * Reads an image reference as CRI does (distribution's ParseDockerRef, then containerd's reference.Parse).

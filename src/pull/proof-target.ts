@@ -16,10 +16,9 @@ export interface ProofTarget {
   access(): EndpointAccess
 }
 
-/** The canary's proof tag of this node. null: there is no origin to ask, or `canary.image` is no repository. */
+/** The canary's proof tag of this node. null: there is no origin to ask. */
 export function proofTarget({ canary, host }: Config, { intent, observed, daemon, node }: Inputs): ProofTarget | null {
-  const reference = referenceOf(`${canary.image}:${proofTag(node.name, canary.tags)}`)
-  if (reference === null) return null
+  const reference = parseImageReference(`${canary.image}:${proofTag(node.name, canary.tags)}`)
   const origin = declaredOrigin(reference.registry, intent, daemon, node)
   if (origin === null) return null
   return {
@@ -39,14 +38,5 @@ export function openOrigin({ origin, access }: ProofTarget): RegistryClient {
     if (!(error instanceof PullpathError)) throw error
     // A certificate and a key that do not belong together: containerd says so when it pulls.
     return openRegistryClient({ ...endpoint, tls: { ...tls, client: null } })
-  }
-}
-
-function referenceOf(image: string): ImageReference | null {
-  try {
-    return parseImageReference(image)
-  } catch (error) {
-    if (!(error instanceof PullpathError)) throw error
-    return null
   }
 }

@@ -11,6 +11,9 @@ const REFUSALS: Readonly<Record<string, string>> = {
   'alias-bomb': '1:1: the aliases of this file repeat too much [PP_YAML_INVALID]',
   'bad-version':
     '2:12: containerd.version: "latest" is not allowed (allowed: a version such as 2.1.9, or null) [PP_CONFIG_INVALID]',
+  'canary-by-digest': `2:10: canary.image: "192.168.1.106/library/pullpath-canary@sha256:${'a'.repeat(33)}… is not allowed (allowed: HOST[:PORT]/REPOSITORY without tag or digest, such as 192.168.1.106/library/pullpath-canary) [PP_CONFIG_INVALID]`,
+  'canary-with-tag':
+    '1:18: canary.image: "192.168.1.106/library/pullpath-canary:tag-0" is not allowed (allowed: HOST[:PORT]/REPOSITORY without tag or digest, such as 192.168.1.106/library/pullpath-canary) [PP_CONFIG_INVALID]',
   'duration-out-of-range':
     '2:11: watch.settle: "1ms" is not allowed (allowed: a duration from 10ms to 1m, such as 250ms, 5s or 1h30m) [PP_CONFIG_INVALID]',
   'environment-not-set':

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { parseImageReference } from '../../src/containerd/reference.ts'
+import { MAX_REPOSITORY, parseImageReference, REPOSITORY_PATTERN } from '../../src/containerd/reference.ts'
 
 const SHA = `sha256:${'ab'.repeat(32)}`
 
@@ -89,4 +89,83 @@ t.test('any text is read or refused, and what is read stays as it is when read a
     }
   })
   t.doesNotThrow(() => fc.assert(property, { numRuns: 3000 }))
+})
+
+const REPOSITORY = new RegExp(REPOSITORY_PATTERN, 'u')
+
+t.test('what is taken for a repository is read as it stands when a tag follows', async (t) => {
+  for (const text of [
+    '192.168.1.106/library/pullpath-canary',
+    'harbor.home.arpa/library/canary',
+    'harbor:8080/canary',
+    'localhost/canary',
+    '[fd00::2]/canary',
+    '[fd00::2]:5000/a/b_c/d--e',
+    'GHCR.IO/team/app',
+  ]) {
+    t.match(text, REPOSITORY)
+  }
+  for (const text of [
+    '',
+    'canary',
+    'harbor/canary',
+    '192.168.1.106',
+    '192.168.1.106/',
+    '192.168.1.106/library/canary:tag-0',
+    `192.168.1.106/library/canary@${SHA}`,
+    '192.168.1.106/library/Canary',
+    'http://192.168.1.106/library/canary',
+    '192.168.1.106/library/canary/',
+    '192.168.1.106/library/canary\n',
+    ' 192.168.1.106/library/canary',
+    'localhost:/canary',
+    '[ab]/canary',
+    '-a.b/canary',
+    'a.b/c___d',
+  ]) {
+    t.notMatch(text, REPOSITORY, JSON.stringify(text))
+  }
+})
+
+t.test('a repository of any length that is allowed: taken and read are the same', async (t) => {
+  const part = fc.constantFrom(
+    'a',
+    'B',
+    '0',
+    '.',
+    '-',
+    '_',
+    '/',
+    ':',
+    '@',
+    'a.b',
+    ':80',
+    '/x',
+    '[::1]',
+    '[',
+    ']',
+    '\n',
+    'localhost',
+  )
+  const text = fc.array(part, { maxLength: 12 }).map((it) => it.join(''))
+  const long = fc.integer({ min: 230, max: 250 }).map((count) => `a.b/${'c'.repeat(count)}`)
+  /** Read with a tag behind it as itself, and by its own registry. */
+  const isRead = (it: string) => {
+    try {
+      const { registry, repository, tag } = parseImageReference(`${it}:tag-0`)
+      const isOwn = registry === 'localhost' || /[.:]/.test(registry)
+      return isOwn && `${registry}/${repository}` === it && tag === 'tag-0'
+    } catch {
+      return false
+    }
+  }
+  fc.assert(
+    fc.property(fc.oneof(text, long), (it) => {
+      // Docker Hub's short forms are read as something longer.
+      if (it.startsWith('docker.io/') || it.startsWith('index.docker.io/')) return true
+      return (it.length <= MAX_REPOSITORY && REPOSITORY.test(it)) === isRead(it)
+    }),
+    { numRuns: 20_000 },
+  )
+  t.doesNotThrow(() => parseImageReference(`docker.io/${'a'.repeat(MAX_REPOSITORY - 10)}:tag-0`), 'library/ and all')
 })

@@ -96,6 +96,17 @@ const candidates = fc.oneof(
   fc.integer({ min: -1, max: 70_000 }),
   fc.string({ maxLength: 4 }),
   fc.string({ maxLength: 6, unit: fc.constantFrom('/', '$', '{', 'a', '}', '.', '1', 's') }),
+  fc.constantFrom(
+    '192.168.1.106/library/canary:tag-0',
+    'harbor/canary',
+    `a.b/${'c'.repeat(251)}`,
+    `a.b/${'c'.repeat(252)}`,
+  ),
+  fc
+    .array(fc.constantFrom('a', 'A', '.', '-', '_', '/', ':', '@', 'a.b', ':80', '/x', '[::1]', '\n', '${SOME}'), {
+      maxLength: 8,
+    })
+    .map((it) => it.join('')),
 )
 
 t.test('of the configuration, what the agent takes the chart takes, and the other way round', async (t) => {

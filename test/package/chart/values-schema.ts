@@ -14,6 +14,7 @@ export interface JsonSchema {
   minimum?: number
   maximum?: number
   minLength?: number
+  maxLength?: number
   minProperties?: number
   items?: JsonSchema
   uniqueItems?: boolean
@@ -188,7 +189,8 @@ function valueSchema(schema: ConfigSchema): JsonSchema {
   const pattern =
     schema.enum === undefined ? schema.pattern : `^(${schema.enum.filter((it) => it !== null).join('|')})$`
   const rest = pattern === undefined ? { minLength: schema.minLength ?? 0 } : { pattern: orPlaceholder(pattern) }
-  return { type: ['string', ...orNull], ...rest }
+  const most = schema.maxLength === undefined ? {} : { maxLength: schema.maxLength }
+  return { type: ['string', ...orNull], ...rest, ...most }
 }
 
 function orPlaceholder(pattern: string): string {
