@@ -15,6 +15,7 @@ const GOAL_MS = 30
 const [, , socket = '', image = '', url = '', rounds = ''] = process.argv
 const target: ProofTarget = {
   reference: parseImageReference(image),
+  tags: 1,
   origin: { url, namespace: null },
   access: () => ({ headers: {}, tls: { ca: [], client: null, verify: true }, unread: [] }),
 }

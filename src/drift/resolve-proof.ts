@@ -1,8 +1,10 @@
 /** What came of asking containerd itself to pull one small image, and its origin for the same. */
 export interface ResolveProof {
   registry: string
-  /** The image that was asked for. */
+  /** The image that was asked for: a tag of the canary. */
   reference: string
+  /** How many tags of each class the canary has (`canary.tags`). */
+  tags: number
   /** ISO 8601: when it was asked for. */
   at: string
   /**

@@ -7,7 +7,7 @@ import type { Pull, PullVia } from '../drift/pull.ts'
 import { PullpathError } from '../errors.ts'
 import type { Inputs } from '../watch/inputs.ts'
 import { firstDelay, roundTag } from './canary-names.ts'
-import { removeCanary } from './node-images.ts'
+import { CRI_NAMESPACE, removeCanary } from './node-images.ts'
 import { OneByOne } from './one-by-one.ts'
 import type { Turns } from './turns.ts'
 
@@ -120,7 +120,10 @@ export class CanaryRounds {
     const { client, turns } = this.#options
     if (client === null) return
     await turns.run(async () => {
-      if (!this.#ending.signal.aborted) await removeCanary(await client, this.#reference(tag))
+      if (this.#ending.signal.aborted) return
+      const daemon = await client
+      const store = daemon.inNamespace(CRI_NAMESPACE)
+      await removeCanary({ cri: daemon.cri, store }, this.#reference(tag))
     })
   }
 

@@ -1,4 +1,4 @@
-import type { CriClient, CriImage, DaemonClient, NamespaceClient } from '../containerd/client/daemon-client.ts'
+import type { CriClient, CriImage, NamespaceClient } from '../containerd/client/daemon-client.ts'
 import type { ImageReference } from '../containerd/reference.ts'
 import { PullpathError } from '../errors.ts'
 import type { Subject } from './subject.ts'
@@ -33,22 +33,34 @@ export class NodeImages {
     for (const { id } of this.#found) await this.#cri.removeImage(id)
   }
 
-  /** Afterwards the node is as before: an image that somebody else refers to by now is left to them. */
+  /**
+   * Afterwards the node is as before: an image that somebody else refers to by now is left to them, and loses the names
+   * alone by which it was pulled. Where the daemon is away it stays: the kubelet's collection of garbage removes it.
+   */
   async removeWhatWasPulled(): Promise<void> {
-    try {
+    await unlessAway(async () => {
       const there = await this.there()
       if (there === 'own') await this.remove()
-      else if (there === 'shared') await this.#store.deleteImage(this.#subject.reference.image)
-    } catch (error) {
-      // The daemon is away: the kubelet's collection of garbage removes it.
-      if (!(error instanceof PullpathError)) throw error
-    }
+      else if (there === 'shared') await this.#forget()
+    })
+  }
+
+  async #forget(): Promise<void> {
+    const { image } = this.#subject.reference
+    await this.#store.deleteImage(image)
+    const own = this.#found.filter((it) => namesOf(it).includes(image))
+    // Another tag of the repository stands by the same digest.
+    if (own.some(({ tags }) => tags.some((it) => it !== image && this.#isOwn(it)))) return
+    for (const name of own.flatMap((it) => it.digests)) if (this.#isOwn(name)) await this.#store.deleteImage(name)
   }
 
   #othersOf(image: CriImage): string[] {
+    return namesOf(image).filter((it) => !this.#isOwn(it))
+  }
+
+  #isOwn(name: string): boolean {
     const { registry, repository } = this.#subject.reference
-    const own = `${registry}/${repository}`
-    return namesOf(image).filter((it) => !it.startsWith(`${own}:`) && !it.startsWith(`${own}@`))
+    return [':', '@'].some((it) => name.startsWith(`${registry}/${repository}${it}`))
   }
 }
 
@@ -56,13 +68,30 @@ function namesOf({ tags, digests }: CriImage): string[] {
   return [...tags, ...digests]
 }
 
+/** Whom the images of a node are asked of. */
+type Parties = { cri: CriClient; store: NamespaceClient }
+
 /** Removes the canary, as long as nothing else means the same image. Where the daemon is away it stays. */
-export async function removeCanary(client: DaemonClient, reference: ImageReference): Promise<void> {
+export async function removeCanary(parties: Parties, reference: ImageReference): Promise<void> {
+  await unlessAway(async () => {
+    const images = await imagesOf(parties, reference)
+    if ((await images?.there()) === 'own') await images?.remove()
+  })
+}
+
+/** As `removeWhatWasPulled`, of an image whose id is not known beforehand. */
+export async function removeAgain(parties: Parties, reference: ImageReference): Promise<void> {
+  await unlessAway(async () => (await imagesOf(parties, reference))?.removeWhatWasPulled())
+}
+
+async function imagesOf({ cri, store }: Parties, reference: ImageReference): Promise<NodeImages | null> {
+  const status = await cri.imageStatus(reference.image)
+  return status === null ? null : new NodeImages(cri, store, { reference, imageId: status.id })
+}
+
+async function unlessAway(task: () => Promise<void>): Promise<void> {
   try {
-    const status = await client.cri.imageStatus(reference.image)
-    if (status === null) return
-    const images = new NodeImages(client.cri, client.inNamespace(CRI_NAMESPACE), { reference, imageId: status.id })
-    if ((await images.there()) === 'own') await images.remove()
+    await task()
   } catch (error) {
     if (!(error instanceof PullpathError)) throw error
   }

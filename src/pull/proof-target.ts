@@ -11,6 +11,8 @@ import { type EndpointAccess, endpointAccess } from './endpoint-access.ts'
 /** An image that containerd is asked for as a proof, and where the agent asks for the same. */
 export interface ProofTarget {
   reference: ImageReference
+  /** How many tags of its class there are. */
+  tags: number
   origin: Pick<RegistryEndpoint, 'url' | 'namespace'>
   /** Reads what is brought along there. */
   access(): EndpointAccess
@@ -23,6 +25,7 @@ export function proofTarget({ canary, host }: Config, { intent, observed, daemon
   if (origin === null) return null
   return {
     reference,
+    tags: canary.tags,
     origin: { url: origin.url, namespace: origin.namespaceParam ? reference.registry : null },
     access: () => endpointAccess(origin, observed.view, host.root),
   }

@@ -3,6 +3,7 @@ import type { ResolveProof } from '../drift/resolve-proof.ts'
 import { type ErrorCode, PullpathError } from '../errors.ts'
 import { type Manifest, parseManifest } from '../registry/manifest.ts'
 import type { RegistryClient } from '../registry/registry-client.ts'
+import { removeAgain } from './node-images.ts'
 import type { ProofTarget } from './proof-target.ts'
 import { underLease } from './pull-lease.ts'
 
@@ -27,12 +28,12 @@ export const PROOF_DEADLINE = 45_000
  * be reached. Never rejects: what could not be asked is a part of the answer.
  */
 export async function proveResolve(
-  { reference, origin }: ProofTarget,
+  { reference, tags, origin }: ProofTarget,
   parties: ProofParties,
   deadline: number = PROOF_DEADLINE,
 ): Promise<ResolveProof> {
   const { registry, image } = reference
-  const asked = { registry, reference: image, at: parties.now().toISOString() }
+  const asked = { registry, reference: image, tags, at: parties.now().toISOString() }
   const nothing = { words: '', unfinished: false, duration: null, layersKept: null }
   const served = await askOrigin(reference, parties.origin)
   const atOrigin = { url: origin.url, words: served.words }
@@ -40,7 +41,7 @@ export async function proveResolve(
   const pull = await pullOnce(image, parties, deadline)
   if (pull.outcome === 'pulled') {
     const layersKept = await areLayersKept(served, parties.store)
-    await remove(image, parties)
+    await removeAgain(parties, reference)
     return { ...asked, ...pull, outcome: 'resolved', origin: atOrigin, layersKept }
   }
   const failed = served.words === '' ? 'failed' : 'origin-down'
@@ -125,21 +126,4 @@ async function areLayersKept({ digest, manifest }: AtOrigin, store: NamespaceCli
   } catch {
     return null // the daemon went away: nothing is known
   }
-}
-
-/** CRI removes whatever has the same image id: an image that somebody else refers to by now is left to the kubelet. */
-async function remove(image: string, { cri, store }: ProofParties): Promise<void> {
-  try {
-    const repository = image.slice(0, image.lastIndexOf(':'))
-    const status = await cri.imageStatus(image)
-    const others = [...(status?.tags ?? []), ...(status?.digests ?? [])].filter((it) => !isIn(repository, it))
-    if (others.length === 0) await cri.removeImage(image)
-    else await store.deleteImage(image)
-  } catch {
-    // The next proof, or the kubelet's collection of garbage, removes it.
-  }
-}
-
-function isIn(repository: string, name: string): boolean {
-  return name.startsWith(`${repository}:`) || name.startsWith(`${repository}@`)
 }

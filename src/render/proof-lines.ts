@@ -17,7 +17,7 @@ function witnessText({ agrees, reference, unjudged }: WitnessComparison): string
   return `whether containerd asked for ${reference} as predicted cannot be told: ${unjudged.join('; ')}`
 }
 
-function textOf({ outcome, registry, reference, duration, words, origin }: ResolveProof): string {
+function textOf({ outcome, registry, reference, tags, duration, words, origin }: ResolveProof): string {
   const repository = reference.slice(registry.length + 1, reference.lastIndexOf(':'))
   const seconds = `${(duration ?? 0).toFixed(3)} s`
   switch (outcome) {
@@ -28,7 +28,7 @@ function textOf({ outcome, registry, reference, duration, words, origin }: Resol
     case 'origin-down':
       return `neither containerd nor this agent gets ${reference}, so the origin is to blame: ${origin.words}; containerd: ${words}`
     case 'no-canary':
-      return `nothing can be proven for ${registry}: ${origin.words}. The tag belongs to the canary (canary.image, canary.tags), which this pushes: pullpath canary push ${repositoryUrl(origin.url, repository)}`
+      return `nothing can be proven for ${registry}: ${origin.words}. The tag belongs to the canary (canary.image, canary.tags), which this pushes: pullpath canary push ${repositoryUrl(origin.url, repository)} --tags ${tags}`
     case 'unasked':
       return `containerd could not be asked for ${reference}: ${words}`
   }

@@ -218,6 +218,7 @@ const reported: Readonly<Record<string, JsonSchema>> = {
     record({
       registry: text,
       reference: text,
+      tags: { type: 'integer', description: 'How many tags of each class the canary has.' },
       at: { ...text, description: 'ISO 8601.' },
       outcome: oneOf('resolved', 'failed', 'origin-down', 'no-canary', 'unasked'),
       words: { ...text, description: "containerd's own; empty where it pulled." },

@@ -19,6 +19,7 @@ const proof = (more: Partial<ResolveProof> = {}): ResolveProof => ({
   duration: 0.2,
   origin: { url: `http://${HARBOR}/v2`, words: '' },
   layersKept: null,
+  tags: 8,
   ...more,
 })
 

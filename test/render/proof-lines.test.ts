@@ -8,6 +8,7 @@ function proof(facts: Partial<ResolveProof>): ResolveProof {
   return {
     registry: '192.168.1.106',
     reference: '192.168.1.106/library/pullpath-canary:proof-3',
+    tags: 12,
     at: AT,
     outcome: 'no-canary',
     words: '',
@@ -19,7 +20,7 @@ function proof(facts: Partial<ResolveProof>): ResolveProof {
   }
 }
 
-t.test('where there is no canary, the line ends in the command that pushes it to where it was missed', async (t) => {
+t.test('where there is no canary, the line ends in the command that pushes all of its tags to where it was missed', async (t) => {
   const table: [registry: string, reference: string, endpoint: string, pushed: string][] = [
     [
       '192.168.1.106',
@@ -40,7 +41,7 @@ t.test('where there is no canary, the line ends in the command that pushes it to
     const nothing = `nothing can be proven for ${registry}: it is not there.`
     t.equal(
       line,
-      `${nothing} The tag belongs to the canary (canary.image, canary.tags), which this pushes: pullpath canary push ${pushed} (${AT})`,
+      `${nothing} The tag belongs to the canary (canary.image, canary.tags), which this pushes: pullpath canary push ${pushed} --tags 12 (${AT})`,
     )
   }
 })

@@ -50,6 +50,7 @@ const PROOF: ResolveProof = {
   duration: 0.021,
   origin: { url: 'http://192.168.1.106/v2', words: '' },
   layersKept: true,
+  tags: 8,
 }
 
 const PROBE_TIME = { at: '2026-09-01T12:59:30.000Z', validUntil: '2026-09-01T13:02:30.000Z' }
