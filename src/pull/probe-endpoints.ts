@@ -12,8 +12,11 @@ export interface ProbeEndpoint {
   role: Role
   /** Whether it is asked for a tag. A digest is asked for everywhere. */
   resolve: boolean
-  /** An http endpoint that is tried over https first: what goes wrong there says nothing. */
-  isAttempt: boolean
+  /**
+   * What goes wrong there says little: an http endpoint that is tried over https first, and the default upstream behind
+   * endpoints that were declared.
+   */
+  isAside: boolean
   /** How long a connection may take to come up, in milliseconds. */
   connectWithin: number
   client: RegistryClient
@@ -31,12 +34,13 @@ export function probeEndpoints(
   registry: string,
   brought: { credentials: (host: string) => Credentials | null; access: (endpoint: Endpoint) => EndpointAccess },
 ): ProbeEndpoint[] {
+  const isAnyDeclared = endpoints.some((it) => it.role !== 'peer' && it.declaredIn !== 'default')
   return endpoints.flatMap((endpoint) => {
-    const { url, httpsFirst, role, host } = endpoint
+    const { url, httpsFirst, role, host, declaredIn } = endpoint
     const { headers, tls } = brought.access(endpoint)
     return (httpsFirst ? [url, url.replace(/^https:/, 'http:')] : [url]).map((url, index) => ({
       role,
-      isAttempt: httpsFirst && index === 0,
+      isAside: (httpsFirst && index === 0) || (isAnyDeclared && declaredIn === 'default'),
       resolve: endpoint.resolve,
       connectWithin: dialTimeoutOf(endpoint),
       client: openRegistryClient({

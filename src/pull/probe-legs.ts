@@ -4,6 +4,7 @@ import type { Pull } from '../drift/pull.ts'
 import { PullpathError } from '../errors.ts'
 import type { Answer, Call } from '../registry/registry-client.ts'
 import { RegistryError, type RegistryReason } from '../registry/registry-error.ts'
+import { mostTelling, type Refusal } from './most-telling.ts'
 import type { ProbeEndpoint } from './probe-endpoints.ts'
 import { messageOf, notMeasured } from './pull-failure.ts'
 import { type PullProgress, PullRecord } from './pull-record.ts'
@@ -172,14 +173,13 @@ class ProbeLeg {
     })
   }
 
-  /** Asks one endpoint after the other, until one has it. The error that tells most is that of one that should. */
+  /** Asks one endpoint after the other, until one has it. */
   async #along(
     endpoints: readonly ProbeEndpoint[],
     digest: string | null,
     ask: (endpoint: ProbeEndpoint) => Promise<Answer>,
   ): Promise<Answer> {
-    let told: RegistryError | null = null
-    let isTold = false
+    const refusals: Refusal<RegistryError>[] = []
     for (const endpoint of endpoints) {
       try {
         const answer = await ask(endpoint)
@@ -189,12 +189,10 @@ class ProbeLeg {
         if (!(error instanceof RegistryError)) throw error
         this.record.addExchanges(digest, error.exchanges)
         if (FINAL.includes(error.reason)) throw error
-        if (isTold) continue
-        told = error
-        isTold = !endpoint.isAttempt && error.reason !== 'not-found'
+        refusals.push({ endpoint, error })
       }
     }
-    throw told ?? new PullpathError('PP_INTERNAL', 'a probe was made without an endpoint')
+    throw mostTelling(refusals) ?? new PullpathError('PP_INTERNAL', 'a probe was made without an endpoint')
   }
 
   #call({ connectWithin }: Pick<ProbeEndpoint, 'connectWithin'>, more?: AbortSignal): Call {

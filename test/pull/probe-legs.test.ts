@@ -15,7 +15,7 @@ const MIRRORS = { targets: 1, resolve: true, others: false, marksOwn: true }
 
 function endpoint(double: RegistryDouble, role: Role): ProbeEndpoint {
   const namespace = role === 'origin' ? null : CANARY.registry
-  return { role, resolve: true, isAttempt: false, connectWithin: 1_000, client: clientOf(double, { namespace }) }
+  return { role, resolve: true, isAside: false, connectWithin: 1_000, client: clientOf(double, { namespace }) }
 }
 
 async function site(t: Test, canary: StoredCanary = makeCanary()) {
@@ -151,4 +151,25 @@ t.test('a measurement that is given up says so', async (t) => {
   while (!origin.received.some((it) => it.target.includes('/blobs/'))) await origin.nextRequest()
   ending.abort()
   t.match(await measuring, { failure: { reason: 'aborted' } })
+})
+
+t.test('where nobody gives it, the error that tells most is the one that is told', async (t) => {
+  const blobs = `GET /v2/${CANARY.repository}/blobs`
+  const absent = { kind: 'status', status: 404 } as const
+  for (const [name, peer, own, reason] of [
+    ['a peer has nothing, the origin refuses', absent, { kind: 'status', status: 401 }, 'unauthorized'],
+    ['a peer has nothing, the origin fails', absent, { kind: 'status', status: 500 }, 'status'],
+    [
+      'a peer fails otherwise than the origin',
+      { kind: 'reset', after: 'request' },
+      { kind: 'status', status: 500 },
+      'status',
+    ],
+    ['a peer fails, the origin has nothing', { kind: 'reset', after: 'request' }, absent, 'not-found'],
+  ] as const) {
+    const { origin, mirror, measure } = await site(t)
+    mirror.faults.set(blobs, peer)
+    origin.faults.set(blobs, own)
+    t.match(await measure('path'), { failure: { reason, message: new RegExp(origin.origin) } }, name)
+  }
 })
