@@ -60,7 +60,7 @@ export interface Agent {
 
 /** The first evaluation waits so long for the daemon: it answers in a few milliseconds, if it does. */
 const DAEMON_GRACE_MS = 1000
-/** A measurement under way gets so long to remove what it left in the daemon. */
+/** A measurement or a proof under way gets so long to remove what it left in the daemon. */
 const CANARY_GRACE_MS = 1000
 /** Requests under way get so long to end. */
 const STOP_GRACE_MS = 1500
@@ -198,7 +198,8 @@ class RunningAgent implements Agent, AgentState {
     this.#configWatcher.stop()
     this.#probes?.stop()
     // Before its client is closed: what is under way is to leave nothing behind.
-    await Promise.race([this.#canary.stop(), delay(CANARY_GRACE_MS, undefined, { ref: false })])
+    const ended = Promise.all([this.#canary.stop(), this.#daemon?.endProofs()])
+    await Promise.race([ended, delay(CANARY_GRACE_MS, undefined, { ref: false })])
     await this.#daemon?.stop()
     const force = setTimeout(() => this.#app.server.closeAllConnections(), STOP_GRACE_MS)
     await this.#app.close()
@@ -349,7 +350,7 @@ class RunningAgent implements Agent, AgentState {
     this.#probes?.stop()
     this.#probes = this.#startProbes()
     const [canary, daemon] = [this.#canary, this.#daemon]
-    void canary.stop().then(() => daemon?.stop())
+    void Promise.all([canary.stop(), daemon?.endProofs()]).then(() => daemon?.stop())
     this.#opened = this.#openDaemon()
     if (isSameDaemon && this.#daemonAnswer !== null) reader.hear(this.#daemonAnswer)
     this.#daemon = this.#watchDaemon()

@@ -39,7 +39,7 @@ walked says why, and counts neither as passed nor as failed.
 exit codes:
   0  nothing found
   1  a drift, a conflict or a fault; with --probe: or a step that failed
-  2  nothing found, but something could not be read; or wrong usage
+  2  nothing found, but something could not be read; or wrong usage; or --probe was interrupted
 
 examples:
   pullpath check --talos machine-registries.yaml --spegel helmrelease.yaml --node-ip 192.168.1.98
@@ -54,6 +54,10 @@ examples:
     const settings = settingsOf(check, given, context, { intent: true, nodeIp: !intentOnly })
     const inputs = await inputsFor(settings, intentOnly ? null : given.text('hosts-dir'))
     const asked = wantsProbe ? await probeNode(context, settings.config, inputs) : inputs
+    if (asked === null) {
+      context.writeError('pullpath: interrupted: not everything was asked, so nothing is reported\n')
+      return 2
+    }
     const report = withAssumptions(reportOf(asked, intentOnly), settings)
     const steps = wantsProbe ? verificationSteps(report, { socket: settings.config.containerd.socket !== null }) : null
     const failed = steps?.find((it) => it.result === 'failed') ?? null

@@ -56,11 +56,14 @@ examples:
     const client = await clientOf(config, given.text('socket'))
     const pulls: Pull[] = []
     try {
-      for (const via of vias) pulls.push(await measureOne(context, reference, via, { config, inputs, client }))
+      for (const via of vias) {
+        pulls.push(await measureOne(context, reference, via, { config, inputs, client }))
+        if (context.signal.aborted) break
+      }
     } finally {
       client.close()
     }
-    if (given.has('json')) context.write(`${JSON.stringify(pulls.length === 1 ? pulls[0] : pulls, null, 2)}\n`)
+    if (given.has('json')) context.write(`${JSON.stringify(vias.length === 1 ? pulls[0] : pulls, null, 2)}\n`)
     else context.write(textOf(pulls, context))
     return pulls.some((it) => it.failure !== null) ? 1 : 0
   },

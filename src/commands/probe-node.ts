@@ -3,8 +3,11 @@ import type { Inputs } from '../watch/inputs.ts'
 import type { CommandContext } from './command.ts'
 import { withProgress } from './progress.ts'
 
-/** Asks everything on this node that the verification needs, and puts the answers to what was read. */
-export async function probeNode(context: CommandContext, config: Config, inputs: Inputs): Promise<Inputs> {
+/**
+ * Asks everything on this node that the verification needs, and puts the answers to what was read. null: it was
+ * interrupted, and what is known is not all.
+ */
+export async function probeNode(context: CommandContext, config: Config, inputs: Inputs): Promise<Inputs | null> {
   // Loaded here, so that the other ways to use the command need not wait for clients that they never open.
   const [{ probeOnce }, { proveOnce }] = await Promise.all([
     import('../pull/node-probes.ts'),
@@ -17,8 +20,10 @@ export async function probeNode(context: CommandContext, config: Config, inputs:
   const asking = probeOnce(config, inputs, { signal: context.signal, onTurn })
   const probes = await withProgress(context, () => `asks ${what}:`, asking)
   const { socket } = config.containerd
-  const proving = socket === null ? null : proveOnce(config, inputs, socket)
+  const isProven = socket !== null && !context.signal.aborted
+  const proving = isProven ? proveOnce(config, inputs, socket, context.signal) : null
   const proof = proving === null ? null : await withProgress(context, () => 'containerd pulls the canary:', proving)
+  if (context.signal.aborted) return null
   const now = new Date().toISOString()
   return { ...inputs, node: { ...inputs.node, now, probes, proofs: proof === null ? [] : [proof] } }
 }

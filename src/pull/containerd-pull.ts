@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { ContentInfo, DaemonClient, NamespaceClient } from '../containerd/client/daemon-client.ts'
 import { classifyPull, type MirrorFacts, type PullEvidence } from '../drift/classification.ts'
 import type { Pull } from '../drift/pull.ts'
 import { PullpathError } from '../errors.ts'
 import { CRI_NAMESPACE, NodeImages } from './node-images.ts'
-import { daemonPullFailure, type NotMeasured, notMeasured } from './pull-failure.ts'
+import { pauseOf } from './pause.ts'
+import { ABORTED, daemonPullFailure, type NotMeasured, notMeasured } from './pull-failure.ts'
 import { underLease } from './pull-lease.ts'
 import { phasesOf, UNCOMPRESSED } from './pull-marks.ts'
 import { type PullProgress, PullRecord } from './pull-record.ts'
@@ -51,12 +51,14 @@ export async function pullByContainerd(
   try {
     const refusal = await prepare(store, images, options)
     if (refusal !== null) return unmeasured(record(), notMeasured(refusal, subject.reference.image))
+    if (options.signal?.aborted === true) return unmeasured(record(), ABORTED)
   } catch (error) {
     if (!(error instanceof PullpathError)) throw error
     return unmeasured(record(), daemonPullFailure(error, options.signal?.aborted === true))
   }
   const pull = await new ContainerdPull(client, subject, options).run(record)
-  if (options.image === 'absent') await images.removeWhatWasPulled()
+  // One that broke off at its end may have left its name.
+  if (options.image === 'absent' || pull.failure !== null) await images.removeWhatWasPulled()
   return pull
 }
 
@@ -64,7 +66,7 @@ function unmeasured(record: PullRecord, failure: Pull['failure']): Pull {
   return record.finish({ source: 'unknown', evidence: [] }, failure, { duration: 0 })
 }
 
-/** null: it may begin. */
+/** null: it may begin, unless it is given up. */
 async function prepare(
   store: NamespaceClient,
   images: NodeImages,
@@ -73,8 +75,9 @@ async function prepare(
   if (await hasDiskPressure()) return 'disk-pressure'
   const end = performance.now() + patience
   while (await isAnyPullActive(store)) {
-    if (performance.now() + LOOK_AGAIN > end || signal?.aborted === true) return 'busy'
-    await delay(LOOK_AGAIN)
+    if (performance.now() + LOOK_AGAIN > end) return 'busy'
+    await pauseOf(LOOK_AGAIN, signal)
+    if (signal?.aborted === true) return null
   }
   const there = await images.there()
   if (there === 'nothing') return null
@@ -104,7 +107,7 @@ class ContainerdPull {
     this.#subject = subject
     this.#options = options
     this.#watch = new PullWatch(client, { store, subject, onProgress: options.onProgress ?? (() => {}) })
-    this.#spegel = new SpegelEvidence(options.sight, subject)
+    this.#spegel = new SpegelEvidence(options.sight, subject, options.signal)
   }
 
   async run(begin: (now?: number) => PullRecord): Promise<Pull> {

@@ -13,6 +13,13 @@ import type { Turns } from './turns.ts'
 
 /** A tree in the making changes several times within seconds: one proof in so many times `watch.settle` is enough. */
 const PAUSE_IN_SETTLES = 40
+/**
+ * A proof that failed is made again after so long, in milliseconds, and twice as long after each further one: what
+ * failed by chance is taken back soon, and what fails for good costs little.
+ */
+const FIRST_REPEAT = 60_000
+/** What is no proof, and may be one the next time. Without a canary somebody has to push one first. */
+const WORTH_REPEATING: readonly ResolveProof['outcome'][] = ['failed', 'origin-down', 'unasked']
 
 /** Who hears of proofs. */
 export interface ProofListener {
@@ -22,7 +29,7 @@ export interface ProofListener {
 
 /**
  * Has the daemon prove what it resolves: whenever the pull path of the canary's registry has changed or the daemon was
- * restarted, and every `containerd.proof.interval`.
+ * restarted, and every `containerd.proof.interval`; sooner after one that failed.
  */
 export class DaemonProofs {
   readonly #config: Config
@@ -30,6 +37,10 @@ export class DaemonProofs {
   readonly #listener: ProofListener
   readonly #rounds: OneByOne
   readonly #pause: number
+  readonly #ending = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+  /** In a row. */
+  #failures = 0
   #latest: { inputs: Inputs; target: ProofTarget } | null = null
   #seen = ''
 
@@ -39,8 +50,12 @@ export class DaemonProofs {
     this.#client = client
     this.#listener = listener
     this.#pause = config.watch.settle * PAUSE_IN_SETTLES
-    const rhythm = { interval: config.containerd.proof.interval, pause: this.#pause }
-    this.#rounds = new OneByOne(() => turns.run(() => this.#round()), rhythm)
+    const rhythm = { interval: () => this.#interval(), pause: this.#pause }
+    const round = () => {
+      this.#running = turns.run(() => this.#round())
+      return this.#running
+    }
+    this.#rounds = new OneByOne(round, rhythm)
   }
 
   /** Hears of every evaluation. Nothing is proven while the daemon does not answer. */
@@ -58,19 +73,32 @@ export class DaemonProofs {
     this.#rounds.request()
   }
 
-  stop(): void {
+  /** Ends a proof under way; resolves when nothing of it is left in the daemon. */
+  async stop(): Promise<void> {
     this.#rounds.stop()
+    this.#ending.abort()
+    await this.#running
+  }
+
+  #interval(): number {
+    const { interval } = this.#config.containerd.proof
+    return this.#failures === 0 ? interval : Math.min(interval, FIRST_REPEAT * 2 ** (this.#failures - 1))
   }
 
   async #round(): Promise<void> {
-    if (this.#latest === null) return
+    const { signal } = this.#ending
+    if (this.#latest === null || signal.aborted) return
     const { inputs, target } = this.#latest
     const latest = () => this.#latest?.inputs ?? inputs
-    const witness = await witnessOf(this.#client, this.#config, latest, this.#pause)
+    const witness = await witnessOf(this.#client, this.#config, latest, { again: this.#pause, signal })
+    if (signal.aborted) return
     if (witness !== null) this.#listener.onWitness(witness)
     const { cri } = this.#client
     const store = this.#client.inNamespace(CRI_NAMESPACE)
     const origin = openOrigin(target)
-    this.#listener.onProof(await proveResolve(target, { cri, store, origin, now: () => new Date() }))
+    const proof = await proveResolve(target, { cri, store, origin, now: () => new Date(), signal })
+    if (signal.aborted) return
+    this.#failures = WORTH_REPEATING.includes(proof.outcome) ? this.#failures + 1 : 0
+    this.#listener.onProof(proof)
   }
 }

@@ -44,9 +44,15 @@ export class DaemonWatch {
     this.#proofs.consider(inputs)
   }
 
-  async stop(): Promise<void> {
+  /** Ends a proof under way; resolves when nothing of it is left in the daemon. */
+  async endProofs(): Promise<void> {
     this.#isStopped = true
+    await this.#proofs?.stop()
+  }
+
+  /** Closes the client: what was still under way stays in the daemon until it expires. */
+  async stop(): Promise<void> {
+    void this.endProofs()
     await this.#monitor.stop()
-    this.#proofs?.stop()
   }
 }

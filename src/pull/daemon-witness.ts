@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import type { DaemonClient } from '../containerd/client/daemon-client.ts'
 import type { WitnessComparison } from '../containerd/witness-comparison.ts'
@@ -6,6 +5,7 @@ import { PullpathError } from '../errors.ts'
 import { isAtLeast } from '../version.ts'
 import type { Inputs } from '../watch/inputs.ts'
 import { witnessTag } from './canary-names.ts'
+import { pauseOf } from './pause.ts'
 
 /** For the fetch of a few KB; an endpoint that swallows packets costs 30 s a request. Milliseconds. */
 const WITHIN = 20_000
@@ -19,20 +19,20 @@ export async function witnessOf(
   client: DaemonClient,
   config: Config,
   inputs: () => Inputs,
-  again: number,
+  { again, signal }: { again: number; signal: AbortSignal },
 ): Promise<WitnessComparison | null> {
   if (!isAtLeast({ ...inputs().daemon.version, pre: '' }, '2.1.0')) return null
   const { takeWitness } = await import('../containerd/client/take-witness.ts')
   const take = () => {
     const { node, daemon, observed } = inputs()
     const image = `${config.canary.image}:${witnessTag(node.name, config.canary.tags)}`
-    return takeWitness(client, { image, hostsDir: daemon.hostsDir, view: observed.view, deadline: WITHIN })
+    return takeWitness(client, { image, hostsDir: daemon.hostsDir, view: observed.view, deadline: WITHIN, signal })
   }
   try {
     const first = await take()
     if (first.agrees !== false) return first
-    await pause(again)
-    return await take()
+    await pauseOf(again, signal)
+    return signal.aborted ? null : await take()
   } catch (error) {
     if (error instanceof PullpathError) return null // the daemon's own input says what is wrong with it
     throw error

@@ -1,7 +1,7 @@
 /** How often something is done. Milliseconds. */
 export interface Rhythm {
-  /** At least this often; 0: only when it is asked for. */
-  interval: number
+  /** At least this often, asked for each time that it was done; 0: only when it is asked for. */
+  interval: number | (() => number)
   /** At most this often, however often it is asked for. */
   pause: number
 }
@@ -48,7 +48,8 @@ export class OneByOne {
     await this.#task()
     this.#isBusy = false
     this.#lastEnd = performance.now()
-    const { interval, pause } = this.#rhythm
+    const { interval: often, pause } = this.#rhythm
+    const interval = typeof often === 'number' ? often : often()
     if (this.#isWanted) this.#schedule(pause)
     else if (interval > 0) this.#schedule(interval)
   }

@@ -46,7 +46,7 @@ export async function probe(
   endpoints: readonly ProbeEndpoint[],
   options: ProbeOptions,
 ): Promise<Pull> {
-  const spegel = new SpegelEvidence(via === 'origin' ? null : options.sight, subject)
+  const spegel = new SpegelEvidence(via === 'origin' ? null : options.sight, subject, options.signal)
   const held = await heldHere(subject, options.store)
   await spegel.before()
   const leg = new ProbeLeg(via, subject, endpoints, options)

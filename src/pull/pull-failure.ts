@@ -43,9 +43,12 @@ const BY_WORDS: readonly (readonly [RegExp, string])[] = [
   [/unpack|extract|apply layer|unsupported/, 'unpack-failed'],
 ]
 
+/** Whoever measured gave it up. */
+export const ABORTED = { reason: 'aborted', message: 'it was given up' } as const
+
 /** Why containerd did not pull. */
 export function daemonPullFailure(error: PullpathError, isAborted: boolean): NonNullable<Pull['failure']> {
-  if (isAborted) return { reason: 'aborted', message: 'it was given up' }
+  if (isAborted) return ABORTED
   if (error.code === 'PP_DAEMON_UNFINISHED') return { reason: 'timeout', message: messageOf(error) }
   if (error.code !== 'PP_DAEMON_REFUSED') return { reason: 'daemon-away', message: messageOf(error) }
   const words = 'words' in error ? String(error.words) : error.message

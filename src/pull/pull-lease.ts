@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { NamespaceClient } from '../containerd/client/daemon-client.ts'
 import { PullpathError } from '../errors.ts'
+import { pauseOf } from './pause.ts'
 
 /** containerd collects what an expired lease keeps (core/leases: `containerd.io/gc.expire`). */
 const EXPIRES = 'containerd.io/gc.expire'
@@ -40,7 +40,7 @@ async function remove(store: NamespaceClient, lease: string, signal: AbortSignal
       // It may just be starting again. What cannot be removed now expires by itself.
       if (!(error instanceof PullpathError)) throw error
       if (performance.now() > end || signal?.aborted === true) return
-      await delay(REMOVAL.pause)
+      await pauseOf(REMOVAL.pause, signal)
     }
   }
 }

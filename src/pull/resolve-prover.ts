@@ -5,6 +5,7 @@ import { type Manifest, parseManifest } from '../registry/manifest.ts'
 import type { RegistryClient } from '../registry/registry-client.ts'
 import { removeAgain } from './node-images.ts'
 import type { ProofTarget } from './proof-target.ts'
+import { ABORTED } from './pull-failure.ts'
 import { underLease } from './pull-lease.ts'
 
 /** Whom a proof asks. */
@@ -14,6 +15,8 @@ export interface ProofParties {
   store: NamespaceClient
   origin: RegistryClient
   now: () => Date
+  /** Breaks the proof off. */
+  signal?: AbortSignal
 }
 
 /**
@@ -35,13 +38,17 @@ export async function proveResolve(
   const { registry, image } = reference
   const asked = { registry, reference: image, tags, at: parties.now().toISOString() }
   const nothing = { words: '', unfinished: false, duration: null, layersKept: null }
-  const served = await askOrigin(reference, parties.origin)
+  const served = await askOrigin(reference, parties, deadline)
   const atOrigin = { url: origin.url, words: served.words }
   if (served.isAbsent) return { ...asked, ...nothing, outcome: 'no-canary', origin: atOrigin }
+  if (parties.signal?.aborted === true) {
+    return { ...asked, ...nothing, words: ABORTED.message, outcome: 'unasked', origin: atOrigin }
+  }
   const pull = await pullOnce(image, parties, deadline)
+  const layersKept = pull.outcome === 'pulled' ? await areLayersKept(served, parties.store) : null
+  // Also of one that failed: where it broke off at its end it may have left its name.
+  await removeAgain(parties, reference)
   if (pull.outcome === 'pulled') {
-    const layersKept = await areLayersKept(served, parties.store)
-    await removeAgain(parties, reference)
     return { ...asked, ...pull, outcome: 'resolved', origin: atOrigin, layersKept }
   }
   const failed = served.words === '' ? 'failed' : 'origin-down'
@@ -63,9 +70,14 @@ interface AtOrigin {
   manifest: Manifest | null
 }
 
-async function askOrigin({ repository, tag }: ProofTarget['reference'], origin: RegistryClient): Promise<AtOrigin> {
+async function askOrigin(
+  { repository, tag }: ProofTarget['reference'],
+  { origin, signal }: ProofParties,
+  deadline: number,
+): Promise<AtOrigin> {
   try {
-    const { bytes, mediaType, digest } = await origin.getManifest(repository, tag ?? '')
+    const call = { limits: { total: deadline }, ...(signal && { signal }) }
+    const { bytes, mediaType, digest } = await origin.getManifest(repository, tag ?? '', call)
     const manifest = parseManifest(bytes, mediaType)
     return { words: '', isAbsent: false, digest, manifest: typeof manifest === 'string' ? null : manifest }
   } catch (error) {
@@ -84,20 +96,24 @@ interface Pulled {
 /** Errors that say something about the pull; the others are about the daemon. */
 const OF_THE_PULL: readonly ErrorCode[] = ['PP_DAEMON_REFUSED', 'PP_DAEMON_UNFINISHED']
 
-async function pullOnce(image: string, { cri, store }: ProofParties, deadline: number): Promise<Pulled> {
+async function pullOnce(image: string, { cri, store, signal }: ProofParties, deadline: number): Promise<Pulled> {
   let start = performance.now()
   let end: number | null = null
   const seconds = () => ((end ?? performance.now()) - start) / 1000
   try {
-    await underLease(store, deadline, async (lease) => {
+    const pull = async (lease: string) => {
       start = performance.now()
-      await cri.pullImage(image, deadline, { lease }).finally(() => {
+      await cri.pullImage(image, deadline, { lease, ...(signal && { signal }) }).finally(() => {
         end = performance.now()
       })
-    })
+    }
+    await underLease(store, deadline, pull, signal)
     return { outcome: 'pulled', words: '', unfinished: false, duration: seconds() }
   } catch (error) {
     if (!(error instanceof PullpathError)) throw error
+    if (signal?.aborted === true) {
+      return { outcome: 'unasked', words: ABORTED.message, unfinished: false, duration: seconds() }
+    }
     const words = 'words' in error ? String(error.words) : error.message
     const isOfThePull = OF_THE_PULL.includes(error.code)
     return {

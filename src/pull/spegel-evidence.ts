@@ -24,13 +24,15 @@ export function mirrorFacts(endpoints: readonly RatedEndpoint[], spegel: SpegelI
 /** What Spegel says before a pull and after it. */
 export class SpegelEvidence {
   readonly #sight: SpegelSight | null
+  readonly #signal: AbortSignal | undefined
   readonly #reference: ImageReference
   readonly #subject: Subject
   #before: { counters: SpegelCounters | null; holders: Holders | null } = { counters: null, holders: null }
   #after: { counters: SpegelCounters | null; holders: Holders | null } = { counters: null, holders: null }
 
-  constructor(sight: SpegelSight | null, subject: Subject) {
+  constructor(sight: SpegelSight | null, subject: Subject, signal?: AbortSignal) {
     this.#sight = sight
+    this.#signal = signal
     this.#reference = subject.reference
     this.#subject = subject
   }
@@ -67,8 +69,8 @@ export class SpegelEvidence {
   async #look(): Promise<{ counters: SpegelCounters | null; holders: Holders | null }> {
     if (this.#sight === null) return { counters: null, holders: null }
     const [counters, holders] = await Promise.all([
-      this.#sight.counters(this.#reference.registry),
-      this.#sight.holders(this.#reference, this.#subject.objects),
+      this.#sight.counters(this.#reference.registry, this.#signal),
+      this.#sight.holders(this.#reference, this.#subject.objects, this.#signal),
     ])
     return { counters, holders }
   }

@@ -5,12 +5,12 @@ import { openRegistryClient } from '../registry/http-registry-client.ts'
 import { RegistryError } from '../registry/registry-error.ts'
 import type { SubjectObject } from './subject.ts'
 
-/** What can be learnt of Spegel without changing anything about it. */
+/** What can be learnt of Spegel without changing anything about it. What is given up meanwhile is not known. */
 export interface SpegelSight {
   /** How many requests for a registry its Spegel on this node answered so far; null: it cannot be read. */
-  counters(registry: string): Promise<SpegelCounters | null>
+  counters(registry: string, signal?: AbortSignal): Promise<SpegelCounters | null>
   /** Which of these objects the other nodes have; null: there is nobody to ask. */
-  holders(reference: ImageReference, objects: readonly SubjectObject[]): Promise<Holders | null>
+  holders(reference: ImageReference, objects: readonly SubjectObject[], signal?: AbortSignal): Promise<Holders | null>
 }
 
 /** Of requests that were looked for at peers. */
@@ -54,11 +54,12 @@ const LONGEST_PAGE = 4 * 1024 * 1024
 /** Spegel by its own interfaces. Whatever goes wrong is something that is not known, never an error. */
 export function openSpegelSight({ peers, metrics }: SpegelPlaces): SpegelSight {
   return {
-    counters: async (registry) => (metrics === null ? null : countersIn(await pageAt(metrics), registry)),
-    holders: async (reference, objects) => {
+    counters: async (registry, signal) =>
+      metrics === null ? null : countersIn(await pageAt(metrics, signal), registry),
+    holders: async (reference, objects, signal) => {
       if (peers.length === 0) return null
       const asked = objects.slice(0, MOST_OBJECTS)
-      const answers = await Promise.all(sampleOf(peers).map((peer) => heldBy(peer, reference, asked)))
+      const answers = await Promise.all(sampleOf(peers).map((peer) => heldBy(peer, reference, asked, signal)))
       const answered = answers.filter((it) => it !== null)
       const held = new Map(asked.map(({ digest }) => [digest, answered.filter((it) => it.has(digest)).length]))
       return { asked: answered.length, known: peers.length, held }
@@ -78,6 +79,7 @@ async function heldBy(
   peer: string,
   { registry, repository }: ImageReference,
   objects: readonly SubjectObject[],
+  signal: AbortSignal | undefined,
 ): Promise<ReadonlySet<string> | null> {
   const client = openRegistryClient({
     url: `${peer}/v2`,
@@ -86,7 +88,7 @@ async function heldBy(
     tls: { ca: [], client: null, verify: true },
     credentials: null,
   })
-  const call = { limits: { total: PATIENCE } }
+  const call = { limits: { total: PATIENCE }, ...(signal && { signal }) }
   const held = new Set<string>()
   try {
     for (const { digest, kind } of objects) {
@@ -125,9 +127,10 @@ function givenIn(page: string): number | null {
   return given.reduce((sum, [, , value]) => sum + Number(value), 0)
 }
 
-function pageAt(url: string): Promise<string | null> {
+function pageAt(url: string, ending: AbortSignal | undefined): Promise<string | null> {
+  const signal = AbortSignal.any([AbortSignal.timeout(PATIENCE), ...(ending === undefined ? [] : [ending])])
   return new Promise((resolve) => {
-    const request = get(url, { agent: false, signal: AbortSignal.timeout(PATIENCE) }, (response) => {
+    const request = get(url, { agent: false, signal }, (response) => {
       let text = ''
       response.setEncoding('utf8')
       response.on('data', (part: string) => {

@@ -45,8 +45,9 @@ probe: { interval: 0, images: { ${REGISTRY}: library/app:v1 } }
 harbor: { url: '${double.origin}', extraUrls: [${faces.map((it) => `'${it}'`)}] }
 ${more}`,
   )
-  const check = (...options: string[]) => run(['check', '--probe', '--config', join(root, 'config.yaml'), ...options])
-  return { double, check }
+  const configFile = join(root, 'config.yaml')
+  const check = (...options: string[]) => run(['check', '--probe', '--config', configFile, ...options])
+  return { double, configFile, check }
 }
 
 async function stepsOf(check: (option: string) => ReturnType<typeof run>) {
@@ -139,6 +140,17 @@ t.test('another face of Harbor whose realm is wrong', async (t) => {
     remedy: [{ command: /www-authenticate/ }, { command: /externalURL/ }],
   })
   t.match(realmOf(double.url), { result: 'skipped', text: 'it asks for no token' })
+})
+
+t.test('one that is interrupted reports nothing, since what it knows is not all', async (t) => {
+  const ending = new AbortController()
+  const { configFile, double } = await checked(t, ({ faults }) => {
+    faults.set('GET /v2/', { kind: 'hang', after: 'request' })
+  })
+  const checking = run(['check', '--probe', '--json', '--config', configFile], { signal: ending.signal })
+  await double.nextRequest()
+  ending.abort('SIGINT')
+  t.match(await checking, { code: 2, out: '', error: /^pullpath: interrupted: / })
 })
 
 t.test('it needs a node', async (t) => {

@@ -18,9 +18,9 @@ async function site(t: Test) {
   const file = `server = '${origin.origin}'\n[host.'${mirror.origin}']\ncapabilities = ['pull', 'resolve']\ndial_timeout = '200ms'\n`
   const hosts = t.testdir({ hosts: { [`${host}_${port}_`]: { 'hosts.toml': file } } })
   const socket = `${hosts}/none.sock`
-  const measure = (...more: string[]) =>
-    run(['measure', image, '--hosts-dir', `${hosts}/hosts`, '--socket', socket, ...more], { width: 120 })
-  return { origin, mirror, canary, measure }
+  const typed = ['measure', image, '--hosts-dir', `${hosts}/hosts`, '--socket', socket]
+  const measure = (...more: string[]) => run([...typed, ...more], { width: 120 })
+  return { origin, mirror, canary, typed, measure }
 }
 
 t.test('the path is measured, in words and as JSON that the interface promises', async (t) => {
@@ -63,6 +63,20 @@ t.test('what fails is told, with the exit code of a failed measurement', async (
   t.equal(away.code, 1)
   t.match(away.out, /failed: daemon-away\n/)
   t.equal((await measure('--via', 'origin')).code, 0, 'the next one works')
+})
+
+t.test('one that is interrupted ends at once, and no other is begun', async (t) => {
+  const { origin, mirror, typed } = await site(t)
+  origin.faults.set('GET /v2/library/pullpath-canary/blobs', { kind: 'hang', after: 'request' })
+  const ending = new AbortController()
+  const measuring = run([...typed, '--via', 'origin,path,containerd', '--json'], { signal: ending.signal })
+  while (!origin.received.some((it) => it.target.includes('/blobs/'))) await origin.nextRequest()
+  ending.abort('SIGINT')
+  const { code, out } = await measuring
+  t.equal(code, 1)
+  t.match(JSON.parse(out), [{ via: 'origin', failure: { reason: 'aborted' } }])
+  t.equal(JSON.parse(out).length, 1)
+  t.equal(mirror.received.length, 0)
 })
 
 t.test('wrong use is refused', async (t) => {

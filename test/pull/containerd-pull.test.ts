@@ -107,6 +107,31 @@ t.test('nothing begins under disk pressure, nor while something is being written
   t.match(await pull(), { failure: null }, 'one that was broken off long ago does not matter')
 })
 
+t.test('one that is given up while it waits, or before, says so and pulls nothing', async (t) => {
+  const { daemon, store, pull } = site()
+  daemon.beforePull = () => Promise.reject(new Error('nobody should pull'))
+  const other = `layer-sha256:${'f'.repeat(64)}`
+  store.ingests.push({ ref: other, startedAt: Date.now(), updatedAt: Date.now(), offset: 0, total: 0 })
+  const ending = new AbortController()
+  const waiting = pull({ patience: 60_000, signal: ending.signal })
+  setImmediate(() => ending.abort())
+  t.match(await waiting, { failure: { reason: 'aborted' }, duration: 0 })
+  store.ingests.length = 0
+  t.match(await pull({ signal: ending.signal }), { failure: { reason: 'aborted' } })
+  t.equal(store.leases.size, 0)
+})
+
+t.test('a pull that breaks off at its very end leaves no name of it', async (t) => {
+  const { daemon, store, pull } = site()
+  const ending = new AbortController()
+  daemon.beforePull = async (reference) => {
+    daemon.pull(reference)
+    ending.abort()
+  }
+  t.match(await pull({ signal: ending.signal }), { failure: { reason: 'aborted' } })
+  t.same([...store.images.keys()], [])
+})
+
 t.test('the canary is removed before, and only it', async (t) => {
   const { daemon, store, subject, pull } = site()
   await pull()

@@ -15,7 +15,13 @@ const BROUGHT = {
 function asked(hostsToml: string | null): string[] {
   const files = hostsToml === null ? [] : [[REGISTRY, directoryNode([['hosts.toml', fileNode(hostsToml)]])] as const]
   const intent = intentOf(talosIntent([mirror(REGISTRY, [`http://${REGISTRY}`])]), null)
-  const { endpoints } = rememberedPath(REGISTRY, daemonFacts(), observing(directoryNode(files)).view, intent, '192.168.1.98')
+  const { endpoints } = rememberedPath(
+    REGISTRY,
+    daemonFacts(),
+    observing(directoryNode(files)).view,
+    intent,
+    '192.168.1.98',
+  )
   return probeEndpoints(endpoints, REGISTRY, BROUGHT).map(({ client, isAside }) => {
     const { origin } = new URL(client.endpoint)
     return isAside ? `(${origin})` : origin

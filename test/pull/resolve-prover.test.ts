@@ -15,7 +15,12 @@ const NOW = '2026-11-25T12:00:00.000Z'
 const TLS =
   'failed to resolve reference: Head "https://192.168.1.106/v2/": http: server gave HTTP response to HTTPS client'
 
-function proven(daemon: MemoryDaemon, origin: BuiltImage | PullpathError, more: Partial<CriClient> = {}) {
+function proven(
+  daemon: MemoryDaemon,
+  origin: BuiltImage | PullpathError,
+  more: Partial<CriClient> = {},
+  signal?: AbortSignal,
+) {
   const client = daemon.client()
   const at = { url: 'http://192.168.1.106/v2', namespace: null }
   const access = () => ({ headers: {}, tls: { ca: [], client: null, verify: true }, unread: [] })
@@ -26,6 +31,7 @@ function proven(daemon: MemoryDaemon, origin: BuiltImage | PullpathError, more: 
       store: client.inNamespace('k8s.io'),
       origin: originWith(origin instanceof PullpathError ? origin : manifestOf(origin)),
       now: () => new Date(NOW),
+      ...(signal && { signal }),
     },
   )
 }
@@ -99,6 +105,18 @@ t.test('a daemon that hangs is no failure of the pull; a pull that does not end 
   }
   t.match(await proven(daemon, image, failing('PP_DAEMON_SILENT')), { outcome: 'unasked', unfinished: false })
   t.match(await proven(daemon, image, failing('PP_DAEMON_UNFINISHED')), { outcome: 'failed', unfinished: true })
+})
+
+t.test('one that is given up is no failure of the pull, and leaves nothing', async (t) => {
+  const daemon = daemonWith(image)
+  const ending = new AbortController()
+  daemon.beforePull = async () => ending.abort()
+  const store = daemon.store('k8s.io')
+  const proof = await proven(daemon, image, {}, ending.signal)
+  t.match(proof, { outcome: 'unasked', words: 'it was given up', origin: { words: '' } })
+  t.same([store.leases.size, store.images.size], [0, 0])
+  daemon.beforePull = () => Promise.reject(new Error('nobody should pull'))
+  t.match(await proven(daemon, image, {}, ending.signal), { outcome: 'unasked', duration: null }, 'nor is it begun')
 })
 
 t.test('an image that others refer to as well is left to them', async (t) => {

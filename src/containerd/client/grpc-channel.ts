@@ -59,8 +59,10 @@ export class GrpcChannel {
   /** Rejects with a RpcFailure. */
   unary(path: string, request: Uint8Array, options: CallOptions): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
+      const cancel = () => call.cancel()
       const done = (error: ServiceError | null, answer?: Buffer) => {
         this.#underWay.delete(call)
+        options.signal?.removeEventListener('abort', cancel)
         if (error === null && answer !== undefined) resolve(answer)
         else reject(failureOf(error))
       }
@@ -74,7 +76,8 @@ export class GrpcChannel {
         done,
       )
       this.#underWay.add(call)
-      options.signal?.addEventListener('abort', () => call.cancel(), { once: true })
+      options.signal?.addEventListener('abort', cancel)
+      if (options.signal?.aborted === true) cancel()
     })
   }
 

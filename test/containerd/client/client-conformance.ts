@@ -91,6 +91,14 @@ export function clientConformance(t: Test, open: () => Promise<Subject>): void {
   check('an image is pulled, is there in all its parts, and is removed', async (t, { client, image }) => {
     const k8s = client.inNamespace('k8s.io')
     const { reference, manifest, config, layer, chainId } = image
+    const given = { signal: AbortSignal.abort() }
+    const givenUp = await client.cri.pullImage(reference, PULL_WITHIN, given).catch((it: unknown) => it)
+    t.match(
+      givenUp,
+      { code: 'PP_DAEMON_UNREACHABLE', message: /broken off/ },
+      'one that is given up before does not begin',
+    )
+    t.equal(await client.cri.imageStatus(reference), null)
     t.equal(await client.cri.pullImage(reference, PULL_WITHIN), config)
     t.match(await client.cri.imageStatus(reference), { id: config, tags: [reference], isPinned: false })
     t.ok((await client.cri.listImages()).some((it) => it.id === config))

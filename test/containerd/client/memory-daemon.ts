@@ -17,7 +17,7 @@ import type {
   Snapshot,
   Subscription,
 } from '../../../src/containerd/client/daemon-client.ts'
-import { closedError, DaemonRefusal } from '../../../src/containerd/client/daemon-error.ts'
+import { closedError, DaemonRefusal, unreachableError } from '../../../src/containerd/client/daemon-error.ts'
 import type { Witness, WitnessTask } from '../../../src/containerd/witness.ts'
 import type { PullpathError } from '../../../src/errors.ts'
 import { matches } from './filter.ts'
@@ -221,7 +221,7 @@ class MemoryDaemonClient implements DaemonClient {
       version: () => ask(() => ({ name: 'containerd', version: daemon.version })),
       status: () => ask(() => statusOf(daemon)),
       pullImage: async (reference, _deadline, options = {}) => {
-        await ask(() => daemon.beforePull(reference, options))
+        await ask(() => unlessCancelled(options.signal, () => daemon.beforePull(reference, options)))
         return ask(() => daemon.pull(reference))
       },
       imageStatus: (reference) =>
@@ -350,6 +350,17 @@ class MemoryNamespaceClient implements NamespaceClient {
   #store(): Store {
     return this.#daemon.store(this.#namespace)
   }
+}
+
+/** The caller need not wait for what is under way. */
+function unlessCancelled(signal: AbortSignal | undefined, task: () => Promise<void>): Promise<void> {
+  if (signal === undefined) return task()
+  const cancelled = unreachableError(SOCKET, 'the call of PullImage was broken off')
+  if (signal.aborted) return Promise.reject(cancelled)
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(cancelled), { once: true })
+    task().then(resolve, reject)
+  })
 }
 
 function statusOf({ hasCri, conditions, criConfig }: MemoryDaemon): CriStatus {
