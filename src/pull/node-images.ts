@@ -6,14 +6,19 @@ import type { Subject } from './subject.ts'
 /** CRI keeps its images apart from those of others. */
 export const CRI_NAMESPACE = 'k8s.io'
 
+/** What is to be pulled, or was. `imageId` null: CRI does not know it. */
+type SubjectImage = Pick<Subject, 'reference'> & { imageId: string | null }
+
 /** The images of this node that an image to be pulled has to do with: by its reference, or by its id. */
 export class NodeImages {
   readonly #cri: CriClient
   readonly #store: NamespaceClient
-  readonly #subject: Pick<Subject, 'imageId' | 'reference'>
+  readonly #subject: SubjectImage
   #found: readonly CriImage[] = []
+  /** A name that CRI does not know: of a pull that broke off after its image was made (transfer service). */
+  #isUnfinished = false
 
-  constructor(cri: CriClient, store: NamespaceClient, subject: Pick<Subject, 'imageId' | 'reference'>) {
+  constructor(cri: CriClient, store: NamespaceClient, subject: SubjectImage) {
     this.#cri = cri
     this.#store = store
     this.#subject = subject
@@ -24,6 +29,8 @@ export class NodeImages {
     const { imageId, reference } = this.#subject
     const all = await this.#cri.listImages()
     this.#found = all.filter((it) => it.id === imageId || namesOf(it).includes(reference.image))
+    this.#isUnfinished = this.#found.length === 0 && (await this.#store.image(reference.image)) !== null
+    if (this.#isUnfinished) return 'own'
     if (this.#found.length === 0) return 'nothing'
     return this.#found.some((it) => it.isPinned || this.#othersOf(it).length > 0) ? 'shared' : 'own'
   }
@@ -31,6 +38,7 @@ export class NodeImages {
   /** Removes what `there` found. CRI removes whatever has the same id: it must not be shared. */
   async remove(): Promise<void> {
     for (const { id } of this.#found) await this.#cri.removeImage(id)
+    if (this.#isUnfinished) await this.#store.deleteImage(this.#subject.reference.image)
   }
 
   /**
@@ -75,18 +83,18 @@ type Parties = { cri: CriClient; store: NamespaceClient }
 export async function removeCanary(parties: Parties, reference: ImageReference): Promise<void> {
   await unlessAway(async () => {
     const images = await imagesOf(parties, reference)
-    if ((await images?.there()) === 'own') await images?.remove()
+    if ((await images.there()) === 'own') await images.remove()
   })
 }
 
 /** As `removeWhatWasPulled`, of an image whose id is not known beforehand. */
 export async function removeAgain(parties: Parties, reference: ImageReference): Promise<void> {
-  await unlessAway(async () => (await imagesOf(parties, reference))?.removeWhatWasPulled())
+  await unlessAway(async () => (await imagesOf(parties, reference)).removeWhatWasPulled())
 }
 
-async function imagesOf({ cri, store }: Parties, reference: ImageReference): Promise<NodeImages | null> {
+async function imagesOf({ cri, store }: Parties, reference: ImageReference): Promise<NodeImages> {
   const status = await cri.imageStatus(reference.image)
-  return status === null ? null : new NodeImages(cri, store, { reference, imageId: status.id })
+  return new NodeImages(cri, store, { reference, imageId: status?.id ?? null })
 }
 
 async function unlessAway(task: () => Promise<void>): Promise<void> {

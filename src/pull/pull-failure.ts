@@ -27,6 +27,12 @@ export function notMeasured(reason: NotMeasured, detail = ''): NonNullable<Pull[
 /** What containerd's own words mean, the most certain first. The names are those of the registry client where there is one. */
 const BY_WORDS: readonly (readonly [RegExp, string])[] = [
   [/no space left on device/, 'disk-full'],
+  // Of whom the token is asked: whatever went wrong there went wrong with the realm.
+  [/failed to fetch \w+ token: .*unsupported protocol scheme/, 'realm-invalid'],
+  [/failed to fetch \w+ token: .*unexpected status/, 'token-refused'],
+  [/failed to fetch \w+ token: /, 'realm-unreachable'],
+  [/stopped after \d+ redirects/, 'redirect-limit'],
+  [/no match for platform/, 'platform-missing'],
   [/server gave HTTP response to HTTPS client/, 'tls-not-spoken'],
   [/x509:|tls:/, 'tls-failed'],
   [/unexpected commit digest|failed (size|digest) validation|failed commit/, 'digest-mismatch'],

@@ -13,14 +13,13 @@ import t, { type Test } from 'tap'
 import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client.ts'
 import type { Pull } from '../../src/drift/pull.ts'
 import { type ContainerdPullOptions, pullByContainerd } from '../../src/pull/containerd-pull.ts'
-import type { Subject } from '../../src/pull/subject.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
 import type { PullProfile } from './daemon-configuration.ts'
 import { makeImage } from './image.ts'
 import { startNetwork } from './network.ts'
 import type { ListenerPlan } from './plan.ts'
 import { HARBOR } from './site.ts'
-import { subjectOf } from './subject-of.ts'
+import { sizeOf, subjectOf } from './subject-of.ts'
 import { type Containerd, missingTools, unpackedContainerd } from './tools.ts'
 
 /** What breaks off in these tests: unlike the manifest it stays under way. */
@@ -199,10 +198,6 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
     t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
     t.same(await left(), nothing)
   })
-}
-
-function sizeOf({ objects }: Subject): number {
-  return objects.reduce((sum, it) => sum + it.size, 0)
 }
 
 function lineOf({ duration, phases }: Pull): string {

@@ -15,6 +15,8 @@ export type PlannedAnswer =
   | { kind: 'reset' | 'closed' }
   /** Never, while the connection stays open; or after the head and the first half of the body. */
   | { kind: 'silent' | 'half' }
+  /** A body that is not what was asked for: other bytes, fewer or more of them, or cut off by the end of the connection. */
+  | { kind: 'spoilt'; body: 'other' | 'fewer' | 'more' | 'cut' }
 
 export type PlannedChallenge =
   | { scheme: 'basic' }

@@ -121,6 +121,7 @@ function answerOf(planned: PlannedAnswer, asked: AskedOf, request: SentRequest, 
     case 'silent':
       return { kind: 'failure', failure: 'timeout' }
     case 'half':
+    case 'spoilt':
       return served(asked, image)
     case 'status':
       return { kind: 'status', status: planned.status }

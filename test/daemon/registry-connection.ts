@@ -17,6 +17,8 @@ export interface RawAnswer {
   lengthUnknown?: boolean
   /** Stops in the middle of the body. */
   half?: boolean
+  /** And closes the connection then. */
+  cut?: boolean
   close: boolean
 }
 
@@ -42,7 +44,10 @@ export function serveConnection(
       else if (answered === 'closed') socket.end()
       else if (answered !== 'silent') {
         const bytes = bytesOf(answered, request.head.method)
-        if (answered.half === true) socket.write(bytes.subarray(0, bytes.length - (answered.body.length >> 1)))
+        if (answered.half === true) {
+          socket.write(bytes.subarray(0, bytes.length - (answered.body.length >> 1)))
+          if (answered.cut === true) socket.end()
+        }
         else {
           socket.write(bytes)
           if (answered.close) socket.end()

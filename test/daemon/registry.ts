@@ -154,6 +154,11 @@ export class RecordingRegistry {
         return planned.kind
       case 'half':
         return { ...this.#served({}, asked), half: true }
+      case 'spoilt': {
+        const served = this.#served({}, asked)
+        if (planned.body === 'cut') return { ...served, half: true, cut: true }
+        return { ...served, body: spoilt(served.body, planned.body) }
+      }
       case 'status':
         return errorAnswer(planned.status)
       case 'redirect':
@@ -184,6 +189,14 @@ export class RecordingRegistry {
     const body = Buffer.from(content.base64, 'base64')
     return { status: 200, headers, body, lengthUnknown: length === false, close: true }
   }
+}
+
+function spoilt(body: Buffer, how: 'other' | 'fewer' | 'more'): Buffer {
+  if (how === 'fewer') return body.subarray(0, body.length >> 1)
+  if (how === 'more') return Buffer.concat([body, body])
+  const other = Buffer.from(body)
+  other[other.length - 1] = (other.at(-1) ?? 0) ^ 1
+  return other
 }
 
 function errorAnswer(status: number): RawAnswer {

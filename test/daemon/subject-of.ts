@@ -18,3 +18,7 @@ export function subjectOf(
     objects: [...manifests.map(object('manifest')), object('config')(config), ...layers.map(object('layer'))],
   }
 }
+
+export function sizeOf({ objects }: Subject): number {
+  return objects.reduce((sum, it) => sum + it.size, 0)
+}

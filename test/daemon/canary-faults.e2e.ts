@@ -1,0 +1,181 @@
+/**
+ * Everything that can go wrong with a canary that a real daemon pulls: each has a reason of its own, the daemon is left
+ * with nothing of it, and the next measurement works.
+ *
+ *   npx tap test/daemon/canary-faults.e2e.ts
+ *
+ * Needs root and what `.ci/tools` unpacks.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client.ts'
+import { type ContainerdPullOptions, pullByContainerd } from '../../src/pull/containerd-pull.ts'
+import type { Subject } from '../../src/pull/subject.ts'
+import { commandInside } from './command-inside.ts'
+import { type Daemon, startDaemon } from './daemon.ts'
+import type { PullProfile } from './daemon-configuration.ts'
+import { type ImageOptions, makeImage } from './image.ts'
+import { type Network, startNetwork } from './network.ts'
+import type { ListenerPlan } from './plan.ts'
+import { HARBOR } from './site.ts'
+import { sizeOf, subjectOf } from './subject-of.ts'
+import { type Containerd, missingTools, unpackedContainerd } from './tools.ts'
+
+const REPOSITORY = 'library/pullpath-canary'
+const PROFILES = [
+  [2, 'talos'],
+  [2, 'default'],
+  [1, 'talos'],
+] as const
+const OPTIONS: ContainerdPullOptions = {
+  image: 'canary',
+  mirrors: { targets: 0, resolve: false, others: false, marksOwn: null },
+  sight: null,
+  hasDiskPressure: async () => false,
+  deadline: 20_000,
+  patience: 0,
+}
+const absent = [{ kind: 'status', status: 404 }] as const
+
+interface Fault {
+  plan: ListenerPlan
+  image?: Partial<ImageOptions>
+  reason: string
+  deadline?: number
+}
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  'the manifest is deleted between resolve and fetch': { plan: { manifests: absent }, reason: 'not-found' },
+  'a blob is deleted': { plan: { blobs: absent }, reason: 'not-found' },
+  'the manifest hangs': { plan: { manifests: [{ kind: 'silent' }] }, reason: 'timeout', deadline: 700 },
+  'the manifest is reset': { plan: { manifests: [{ kind: 'reset' }] }, reason: 'reset' },
+  'a blob is reset': { plan: { blobs: [{ kind: 'reset' }] }, reason: 'reset' },
+  'a blob has another digest': { plan: { blobs: [{ kind: 'spoilt', body: 'other' }] }, reason: 'digest-mismatch' },
+  'the manifest has another digest': {
+    plan: { manifests: [{ kind: 'spoilt', body: 'other' }] },
+    reason: 'digest-mismatch',
+  },
+  'a blob is shorter than it was said': { plan: { blobs: [{ kind: 'spoilt', body: 'fewer' }] }, reason: 'truncated' },
+  'a blob is longer than it was said': { plan: { blobs: [{ kind: 'spoilt', body: 'more' }] }, reason: 'digest-mismatch' },
+  'a blob ends too early': { plan: { blobs: [{ kind: 'spoilt', body: 'cut' }] }, reason: 'truncated' },
+  'a redirect leads in a loop': {
+    plan: { head: [{ kind: 'redirect', status: 307, to: `http://${HARBOR}` }] },
+    reason: 'redirect-limit',
+  },
+  'a redirect of a blob leads in a loop': {
+    plan: { blobs: [{ kind: 'redirect', status: 307, to: `http://${HARBOR}` }] },
+    reason: 'redirect-limit',
+  },
+  'a token realm where nobody listens': {
+    plan: { head: [{ kind: 'guarded', challenge: { scheme: 'bearer', realm: 'http://127.0.0.9:1/token' } }] },
+    reason: 'realm-unreachable',
+  },
+  'a token realm that is no URL': {
+    plan: { head: [{ kind: 'guarded', challenge: { scheme: 'bearer', realm: 'nonsense' } }] },
+    reason: 'realm-invalid',
+  },
+  'a token realm that refuses': {
+    plan: {
+      head: [{ kind: 'guarded', challenge: { scheme: 'bearer', realm: `http://${HARBOR}/token`, service: 'harbor' } }],
+      token: [{ kind: 'status', status: 401 }],
+    },
+    reason: 'token-refused',
+  },
+  'a token that is taken for expired': {
+    plan: {
+      head: [
+        {
+          kind: 'refused',
+          challenge: { scheme: 'bearer', realm: `http://${HARBOR}/token`, service: 'harbor', error: 'invalid_token' },
+        },
+      ],
+    },
+    reason: 'unauthorized',
+  },
+  'a password is asked for': { plan: { head: [{ kind: 'refused', challenge: { scheme: 'basic' } }] }, reason: 'unauthorized' },
+  'an index without this platform': { plan: {}, image: { index: 'foreign' }, reason: 'platform-missing' },
+}
+
+const missing = missingTools()
+if (missing === null) testAll()
+else if (process.env.CI === 'true') t.fail(`the tests of real daemons cannot run: ${missing}`)
+else t.plan(0, `the tests of real daemons did not run: ${missing}`)
+
+function testAll(): void {
+  t.setTimeout(0)
+  for (const [major, profile] of PROFILES) {
+    const containerd = unpackedContainerd(major)
+    t.test(`containerd ${containerd.version.text}, ${profile} configuration`, (t) => testOne(t, containerd, profile))
+  }
+}
+
+async function testOne(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
+  t.setTimeout(0)
+  const { serve, client, left, nothing } = await site(t, containerd, profile)
+  const works = async (t: Test) => {
+    t.same(await left(), nothing, 'nothing of it is left')
+    t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
+    t.same(await left(), nothing, 'the next one works')
+  }
+  for (const [name, { plan, image = {}, reason, deadline = OPTIONS.deadline }] of Object.entries(FAULTS)) {
+    await t.test(name, async (t) => {
+      const pull = await pullByContainerd(client, await serve(plan, image), { ...OPTIONS, deadline })
+      t.match(pull, { failure: { reason }, source: 'unknown' })
+      t.comment(pull.failure?.message)
+      await works(t)
+    })
+  }
+  await t.test('it stands behind an index, of one platform or of several', async (t) => {
+    for (const index of [true, 'others'] as const) {
+      const subject = await serve({}, { index })
+      t.equal(subject.objects.filter((it) => it.kind === 'manifest').length, 2)
+      const pull = await pullByContainerd(client, subject, { ...OPTIONS, image: 'absent' })
+      t.match(pull, { failure: null, bytes: sizeOf(subject) })
+      t.equal(pull.phases.filter((it) => it.name === 'unpack').length, 2)
+      t.same(await left(), nothing)
+    }
+  })
+  await t.test('its layers are compressed by zstd', async (t) => {
+    const subject = await serve({}, { compression: 'zstd' })
+    const pull = await pullByContainerd(client, subject, { ...OPTIONS, image: 'absent' })
+    t.match(pull, { failure: null, bytes: sizeOf(subject) })
+    t.equal(pull.phases.filter((it) => it.name === 'unpack').length, 2)
+    await works(t)
+  })
+}
+
+async function site(t: Test, containerd: Containerd, profile: PullProfile, prepare = (_: Network) => {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'pullpath-faults-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  const network = await startNetwork(join(directory, 'network'))
+  t.teardown(() => network.stop())
+  prepare(network)
+  const daemon: Daemon = await startDaemon(join(directory, 'node'), { containerd, network, profile })
+  t.teardown(() => daemon.stop())
+  const hosts = join(daemon.roots, 'hosts', HARBOR)
+  mkdirSync(hosts, { recursive: true })
+  writeFileSync(join(hosts, 'hosts.toml'), `server = 'http://${HARBOR}'\n[host.'http://${HARBOR}']\n`)
+  const client = openDaemonClient(daemon.socket)
+  t.teardown(() => client.close())
+  const store = client.inNamespace('k8s.io')
+  let images = 0
+  const serve = async (plan: ListenerPlan = {}, options: Partial<ImageOptions> = {}): Promise<Subject> => {
+    images += 1
+    const made = makeImage(REPOSITORY, { layers: 2, index: false, layerBytes: 100_000 + images, ...options })
+    await network.begin({
+      plan: { otherwise: {}, listeners: { [`${HARBOR}:80`]: plan }, keepAlive: false },
+      image: made,
+    })
+    return subjectOf(made, { registry: HARBOR, tag: `tag-${images}` })
+  }
+  const left = async () => ({
+    images: (await store.images([])).map((it) => it.name),
+    ingests: (await store.ingests([])).map((it) => it.ref),
+    leases: (await store.leases([])).map((it) => it.id),
+    contents: (await store.contents([])).length,
+  })
+  return { daemon, network, client, store, serve, left, nothing: { images: [], ingests: [], leases: [], contents: 0 } }
+}
