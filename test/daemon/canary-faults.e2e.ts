@@ -15,7 +15,7 @@ import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client
 import { type ContainerdPullOptions, pullByContainerd } from '../../src/pull/containerd-pull.ts'
 import type { Subject } from '../../src/pull/subject.ts'
 import { commandInside } from './command-inside.ts'
-import { type Daemon, startDaemon } from './daemon.ts'
+import { memoryOf, startDaemon } from './daemon.ts'
 import type { PullProfile } from './daemon-configuration.ts'
 import { type ImageOptions, makeImage } from './image.ts'
 import { type Network, startNetwork } from './network.ts'
@@ -59,7 +59,10 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     reason: 'digest-mismatch',
   },
   'a blob is shorter than it was said': { plan: { blobs: [{ kind: 'spoilt', body: 'fewer' }] }, reason: 'truncated' },
-  'a blob is longer than it was said': { plan: { blobs: [{ kind: 'spoilt', body: 'more' }] }, reason: 'digest-mismatch' },
+  'a blob is longer than it was said': {
+    plan: { blobs: [{ kind: 'spoilt', body: 'more' }] },
+    reason: 'digest-mismatch',
+  },
   'a blob ends too early': { plan: { blobs: [{ kind: 'spoilt', body: 'cut' }] }, reason: 'truncated' },
   'a redirect leads in a loop': {
     plan: { head: [{ kind: 'redirect', status: 307, to: `http://${HARBOR}` }] },
@@ -95,7 +98,10 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     },
     reason: 'unauthorized',
   },
-  'a password is asked for': { plan: { head: [{ kind: 'refused', challenge: { scheme: 'basic' } }] }, reason: 'unauthorized' },
+  'a password is asked for': {
+    plan: { head: [{ kind: 'refused', challenge: { scheme: 'basic' } }] },
+    reason: 'unauthorized',
+  },
   'an index without this platform': { plan: {}, image: { index: 'foreign' }, reason: 'platform-missing' },
 }
 
@@ -108,7 +114,11 @@ function testAll(): void {
   t.setTimeout(0)
   for (const [major, profile] of PROFILES) {
     const containerd = unpackedContainerd(major)
-    t.test(`containerd ${containerd.version.text}, ${profile} configuration`, (t) => testOne(t, containerd, profile))
+    t.test(`containerd ${containerd.version.text}, ${profile} configuration`, async (t) => {
+      t.setTimeout(0)
+      await testOne(t, containerd, profile)
+      await t.test('a disk that is full', (t) => testFullDisk(t, containerd, profile))
+    })
   }
 }
 
@@ -147,13 +157,48 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
   })
 }
 
-async function site(t: Test, containerd: Containerd, profile: PullProfile, prepare = (_: Network) => {}) {
+/** So much room for a whole node: what is pulled first does not fit, what is pulled then does. Bytes. */
+const SMALL_DISK = 8_000_000
+
+async function testFullDisk(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
+  t.setTimeout(0)
+  const { serve, client, left, nothing } = await site(t, containerd, profile, (network, root) => {
+    const inside = (program: string, ...args: string[]) => {
+      const [first, ...rest] = commandInside(network.pid, program, args)
+      execFileSync(first, rest)
+    }
+    inside('mkdir', '-p', root)
+    inside('mount', '-t', 'tmpfs', '-o', `size=${SMALL_DISK}`, 'tmpfs', root)
+  })
+  for (const [name, options] of Object.entries({
+    'while layers come': { layers: 2, layerBytes: SMALL_DISK - 1_000_000 },
+    'while a layer is unpacked': { layers: 1, fileBytes: 2 * SMALL_DISK, compression: 'zstd' as const },
+  })) {
+    await t.test(name, async (t) => {
+      const pull = await pullByContainerd(client, await serve({}, options), OPTIONS)
+      t.match(pull, { failure: { reason: 'disk-full' }, source: 'unknown' })
+      t.comment(pull.failure?.message)
+      t.same(await left(), nothing, 'nothing of it is left')
+      t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
+      t.same(await left(), nothing, 'the next one works')
+    })
+  }
+}
+
+async function site(
+  t: Test,
+  containerd: Containerd,
+  profile: PullProfile,
+  prepare: (network: Network, root: string) => void = () => {},
+) {
   const directory = mkdtempSync(join(tmpdir(), 'pullpath-faults-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const network = await startNetwork(join(directory, 'network'))
   t.teardown(() => network.stop())
-  prepare(network)
-  const daemon: Daemon = await startDaemon(join(directory, 'node'), { containerd, network, profile })
+  const node = join(directory, 'node')
+  prepare(network, join(memoryOf(node, network), 'root'))
+  const start = () => startDaemon(node, { containerd, network, profile })
+  let daemon = await start()
   t.teardown(() => daemon.stop())
   const hosts = join(daemon.roots, 'hosts', HARBOR)
   mkdirSync(hosts, { recursive: true })
@@ -177,5 +222,10 @@ async function site(t: Test, containerd: Containerd, profile: PullProfile, prepa
     leases: (await store.leases([])).map((it) => it.id),
     contents: (await store.contents([])).length,
   })
-  return { daemon, network, client, store, serve, left, nothing: { images: [], ingests: [], leases: [], contents: 0 } }
+  const restart = async () => {
+    process.kill(daemon.pid, 'SIGKILL')
+    await daemon.ended
+    daemon = await start()
+  }
+  return { restart, network, client, store, serve, left, nothing: { images: [], ingests: [], leases: [], contents: 0 } }
 }

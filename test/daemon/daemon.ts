@@ -26,14 +26,21 @@ export interface DaemonOptions {
   settings?: RegistrySettings
 }
 
+/**
+ * Where such a daemon has its root and its state: in the memory of the namespace, since overlay mounts work there on every
+ * machine, and nothing is synced.
+ */
+export function memoryOf(directory: string, { memory }: Pick<Network, 'memory'>): string {
+  return join(memory, directory.replaceAll('/', '-'))
+}
+
 /** Starts a daemon with its files below `directory`; resolves and rejects as `startContainerd`. */
 export async function startDaemon(directory: string, options: DaemonOptions): Promise<Daemon> {
   const { containerd, network, profile, settings = { configPath: '$ROOTS/hosts' } } = options
   const roots = rootsOf(directory)
   const socket = join(directory, 'run', 'containerd.sock')
   const log = join(directory, 'containerd.log')
-  // The state is in the memory of the namespace: overlay mounts work there on every machine, and nothing is synced.
-  const memory = join(network.memory, directory.replaceAll('/', '-'))
+  const memory = memoryOf(directory, network)
   for (const it of [roots, join(directory, 'run')]) mkdirSync(it, { recursive: true })
   const configuration = daemonConfiguration(directory, { version: containerd.version, profile, settings })
   for (const [path, text] of configuration.files) {

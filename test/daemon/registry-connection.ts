@@ -47,8 +47,7 @@ export function serveConnection(
         if (answered.half === true) {
           socket.write(bytes.subarray(0, bytes.length - (answered.body.length >> 1)))
           if (answered.cut === true) socket.end()
-        }
-        else {
+        } else {
           socket.write(bytes)
           if (answered.close) socket.end()
         }
