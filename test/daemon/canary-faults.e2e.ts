@@ -118,6 +118,7 @@ function testAll(): void {
       t.setTimeout(0)
       await testOne(t, containerd, profile)
       await t.test('a disk that is full', (t) => testFullDisk(t, containerd, profile))
+      await t.test('one that is given up', (t) => testGivenUp(t, containerd, profile))
     })
   }
 }
@@ -183,6 +184,52 @@ async function testFullDisk(t: Test, containerd: Containerd, profile: PullProfil
       t.same(await left(), nothing, 'the next one works')
     })
   }
+}
+
+/** What the daemon tells of a pull, in its order; 1.7 says nothing of content. */
+const MOMENTS = ['/content/create', '/snapshot/prepare', '/snapshot/commit', '/images/create'] as const
+/** The same event comes several times within a pull. */
+const TIMES = [1, 2, 3]
+
+async function testGivenUp(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
+  t.setTimeout(0)
+  const { serve, client, left, nothing, network } = await site(t, containerd, profile)
+  let givenUp = 0
+  for (const moment of MOMENTS) {
+    for (const times of TIMES) {
+      await t.test(`at ${moment}, ${times}`, async (t) => {
+        const subject = await serve()
+        const ending = new AbortController()
+        const heard = Promise.withResolvers<void>()
+        let count = 0
+        const subscription = client.subscribe([`topic=="${moment}"`], {
+          onEvent: () => {
+            count += 1
+            if (count === times) ending.abort()
+          },
+          onUp: () => heard.resolve(),
+          onDown: () => {},
+        })
+        await heard.promise
+        const { failure } = await pullByContainerd(client, subject, { ...OPTIONS, signal: ending.signal })
+        subscription.close()
+        if (failure === null) {
+          t.comment('it was over by then')
+          await client.cri.removeImage(subject.reference.image)
+        } else {
+          givenUp += 1
+          t.match(failure, { reason: 'aborted' })
+        }
+        t.same(await left(), nothing, 'nothing of it is left')
+        const asked = await network.end()
+        const resolves = asked.filter((it) => it.kind === 'request' && it.method === 'HEAD')
+        t.equal(resolves.length, 1, 'and no further pull was made')
+        t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
+        t.same(await left(), nothing, 'the next one works')
+      })
+    }
+  }
+  t.ok(givenUp > 0, `${givenUp} were given up in time`)
 }
 
 async function site(
