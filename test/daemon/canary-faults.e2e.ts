@@ -7,24 +7,17 @@
  * Needs root and what `.ci/tools` unpacks.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client.ts'
 import { type ContainerdPullOptions, pullByContainerd } from '../../src/pull/containerd-pull.ts'
-import type { Subject } from '../../src/pull/subject.ts'
+import { NOTHING, startCanarySite } from './canary-site.ts'
 import { commandInside } from './command-inside.ts'
-import { memoryOf, startDaemon } from './daemon.ts'
 import type { PullProfile } from './daemon-configuration.ts'
-import { type ImageOptions, makeImage } from './image.ts'
-import { type Network, startNetwork } from './network.ts'
+import type { ImageOptions } from './image.ts'
 import type { ListenerPlan } from './plan.ts'
 import { HARBOR } from './site.ts'
-import { sizeOf, subjectOf } from './subject-of.ts'
+import { sizeOf } from './subject-of.ts'
 import { type Containerd, missingTools, unpackedContainerd } from './tools.ts'
 
-const REPOSITORY = 'library/pullpath-canary'
 const PROFILES = [
   [2, 'talos'],
   [2, 'default'],
@@ -125,11 +118,11 @@ function testAll(): void {
 
 async function testOne(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
   t.setTimeout(0)
-  const { serve, client, left, nothing } = await site(t, containerd, profile)
+  const { serve, client, left } = await startCanarySite(t, containerd, profile)
   const works = async (t: Test) => {
-    t.same(await left(), nothing, 'nothing of it is left')
+    t.same(await left(), NOTHING, 'nothing of it is left')
     t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
-    t.same(await left(), nothing, 'the next one works')
+    t.same(await left(), NOTHING, 'the next one works')
   }
   for (const [name, { plan, image = {}, reason, deadline = OPTIONS.deadline }] of Object.entries(FAULTS)) {
     await t.test(name, async (t) => {
@@ -146,7 +139,7 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
       const pull = await pullByContainerd(client, subject, { ...OPTIONS, image: 'absent' })
       t.match(pull, { failure: null, bytes: sizeOf(subject) })
       t.equal(pull.phases.filter((it) => it.name === 'unpack').length, 2)
-      t.same(await left(), nothing)
+      t.same(await left(), NOTHING)
     }
   })
   await t.test('its layers are compressed by zstd', async (t) => {
@@ -163,7 +156,7 @@ const SMALL_DISK = 8_000_000
 
 async function testFullDisk(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
   t.setTimeout(0)
-  const { serve, client, left, nothing } = await site(t, containerd, profile, (network, root) => {
+  const { serve, client, left } = await startCanarySite(t, containerd, profile, (network, root) => {
     const inside = (program: string, ...args: string[]) => {
       const [first, ...rest] = commandInside(network.pid, program, args)
       execFileSync(first, rest)
@@ -179,9 +172,9 @@ async function testFullDisk(t: Test, containerd: Containerd, profile: PullProfil
       const pull = await pullByContainerd(client, await serve({}, options), OPTIONS)
       t.match(pull, { failure: { reason: 'disk-full' }, source: 'unknown' })
       t.comment(pull.failure?.message)
-      t.same(await left(), nothing, 'nothing of it is left')
+      t.same(await left(), NOTHING, 'nothing of it is left')
       t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
-      t.same(await left(), nothing, 'the next one works')
+      t.same(await left(), NOTHING, 'the next one works')
     })
   }
 }
@@ -193,7 +186,7 @@ const TIMES = [1, 2, 3]
 
 async function testGivenUp(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
   t.setTimeout(0)
-  const { serve, client, left, nothing, network } = await site(t, containerd, profile)
+  const { serve, client, left, network } = await startCanarySite(t, containerd, profile)
   let givenUp = 0
   for (const moment of MOMENTS) {
     for (const times of TIMES) {
@@ -220,59 +213,14 @@ async function testGivenUp(t: Test, containerd: Containerd, profile: PullProfile
           givenUp += 1
           t.match(failure, { reason: 'aborted' })
         }
-        t.same(await left(), nothing, 'nothing of it is left')
+        t.same(await left(), NOTHING, 'nothing of it is left')
         const asked = await network.end()
         const resolves = asked.filter((it) => it.kind === 'request' && it.method === 'HEAD')
         t.equal(resolves.length, 1, 'and no further pull was made')
         t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
-        t.same(await left(), nothing, 'the next one works')
+        t.same(await left(), NOTHING, 'the next one works')
       })
     }
   }
   t.ok(givenUp > 0, `${givenUp} were given up in time`)
-}
-
-async function site(
-  t: Test,
-  containerd: Containerd,
-  profile: PullProfile,
-  prepare: (network: Network, root: string) => void = () => {},
-) {
-  const directory = mkdtempSync(join(tmpdir(), 'pullpath-faults-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const network = await startNetwork(join(directory, 'network'))
-  t.teardown(() => network.stop())
-  const node = join(directory, 'node')
-  prepare(network, join(memoryOf(node, network), 'root'))
-  const start = () => startDaemon(node, { containerd, network, profile })
-  let daemon = await start()
-  t.teardown(() => daemon.stop())
-  const hosts = join(daemon.roots, 'hosts', HARBOR)
-  mkdirSync(hosts, { recursive: true })
-  writeFileSync(join(hosts, 'hosts.toml'), `server = 'http://${HARBOR}'\n[host.'http://${HARBOR}']\n`)
-  const client = openDaemonClient(daemon.socket)
-  t.teardown(() => client.close())
-  const store = client.inNamespace('k8s.io')
-  let images = 0
-  const serve = async (plan: ListenerPlan = {}, options: Partial<ImageOptions> = {}): Promise<Subject> => {
-    images += 1
-    const made = makeImage(REPOSITORY, { layers: 2, index: false, layerBytes: 100_000 + images, ...options })
-    await network.begin({
-      plan: { otherwise: {}, listeners: { [`${HARBOR}:80`]: plan }, keepAlive: false },
-      image: made,
-    })
-    return subjectOf(made, { registry: HARBOR, tag: `tag-${images}` })
-  }
-  const left = async () => ({
-    images: (await store.images([])).map((it) => it.name),
-    ingests: (await store.ingests([])).map((it) => it.ref),
-    leases: (await store.leases([])).map((it) => it.id),
-    contents: (await store.contents([])).length,
-  })
-  const restart = async () => {
-    process.kill(daemon.pid, 'SIGKILL')
-    await daemon.ended
-    daemon = await start()
-  }
-  return { restart, network, client, store, serve, left, nothing: { images: [], ingests: [], leases: [], contents: 0 } }
 }
