@@ -63,7 +63,8 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
   })
 
   await t.test('the agent, while containerd proves that it resolves', async (t) => {
-    await serve({ blobs: hasWitness ? [SERVED, HALF] : [HALF] })
+    // A few KB, as a proof's are.
+    await serve({ blobs: hasWitness ? [SERVED, HALF] : [HALF] }, { layerBytes: 0 })
     const agent = await startAgentProcess(site.network, configFile(site, proving))
     await underWay(site)
     await agent.stop()
