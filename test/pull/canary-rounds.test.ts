@@ -81,6 +81,20 @@ t.test('without a canary that is said, and nothing is counted', async (t) => {
   t.notMatch(await (await fetch(`${agent.url}/metrics`)).text(), 'pullpath_pulls_total{')
 })
 
+t.test('after a canary that failed the next one is another, and it works', async (t) => {
+  const it = await site(t, { tags: 2, interval: '1s' })
+  const [first, second] = [roundTag('k8s-1', 2, 1), roundTag('k8s-1', 2, 2)]
+  const canary = makeCanary()
+  for (const tag of [first, second]) storeIn(it.origin, canary, tag)
+  it.origin.faults.set('GET /v2/library/pullpath-canary/blobs', (times) => {
+    return times < 1 ? { kind: 'status', status: 500 } : null
+  })
+  await it.start()
+  const { image: failed } = await it.said('a measured pull failed', 'origin')
+  const { image: next } = await it.said('measured', 'origin')
+  t.same([failed, next], [CANARY.image.replace('tag-0', first), CANARY.image.replace('tag-0', second)])
+})
+
 t.test('a measurement by request is one at a time, and not too often', async (t) => {
   const it = await site(t)
   storeIn(it.origin, makeCanary())
