@@ -143,6 +143,27 @@ t.test('each way to fail has its reason, and the next measurement works', async 
   }
 })
 
+t.test('a layer that is not what it should be, byte for byte', async (t) => {
+  const { canary, origin, measure } = await site(t)
+  const [layer] = canary.layers
+  if (layer === undefined) throw new Error('no layer')
+  const answer = (length: number, body: Buffer) =>
+    Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`), body])
+  const { length } = layer.bytes
+  for (const [name, bytes, reason] of [
+    ['other bytes', answer(length, Buffer.alloc(length)), 'digest-mismatch'],
+    ['half of them', answer(length, layer.bytes.subarray(0, length / 2)), 'truncated'],
+    ['one more', answer(length + 1, Buffer.concat([layer.bytes, Buffer.of(0)])), 'wrong-length'],
+    ['an empty body', answer(0, Buffer.of()), 'wrong-length'],
+  ] as const) {
+    origin.faults.set(`GET /v2/${CANARY.repository}/blobs/${layer.digest}`, { kind: 'raw', bytes })
+    t.match(await measure('origin'), { failure: { reason }, source: 'unknown' }, name)
+    t.match(await measure('path'), { failure: { reason } }, `${name}, along the path`)
+    origin.faults.clear()
+    t.match(await measure('origin'), { failure: null }, `after ${name}`)
+  }
+})
+
 t.test('a measurement that is given up says so', async (t) => {
   const { origin, measure } = await site(t)
   origin.faults.set('GET /v2/library/pullpath-canary/blobs', { kind: 'hang', after: 'request' })
