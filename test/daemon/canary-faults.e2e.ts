@@ -8,7 +8,9 @@
  */
 import { execFileSync } from 'node:child_process'
 import t, { type Test } from 'tap'
+import { parseImageReference } from '../../src/containerd/reference.ts'
 import { type ContainerdPullOptions, pullByContainerd } from '../../src/pull/containerd-pull.ts'
+import { removeAgain, removeCanary } from '../../src/pull/node-images.ts'
 import { NOTHING, startCanarySite } from './canary-site.ts'
 import { commandInside } from './command-inside.ts'
 import type { PullProfile } from './daemon-configuration.ts'
@@ -141,6 +143,23 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
       t.equal(pull.phases.filter((it) => it.name === 'unpack').length, 2)
       t.same(await left(), NOTHING)
     }
+  })
+  await t.test('somebody else comes to refer to what was pulled: only its own names are taken away', async (t) => {
+    const { reference, imageId } = await serve()
+    const other = `${HARBOR}/library/other`
+    const { cri } = client
+    for (const it of [reference.image, `${other}:v1`]) await cri.pullImage(it, OPTIONS.deadline)
+    const parties = { cri, store: client.inNamespace('k8s.io') }
+    await removeAgain(parties, reference)
+    const { images } = await left()
+    t.same(
+      images.filter((it) => it !== imageId).map((it) => it.split(/[:@]/)[0]),
+      [other, other],
+      'by tag and by digest',
+    )
+    t.ok((await cri.imageStatus(`${other}:v1`)) !== null)
+    await removeCanary(parties, parseImageReference(`${other}:v1`))
+    t.same(await left(), NOTHING)
   })
   await t.test('its layers are compressed by zstd', async (t) => {
     const subject = await serve({}, { compression: 'zstd' })
