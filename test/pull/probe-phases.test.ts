@@ -21,7 +21,14 @@ t.test('what each request took lies where the registry has it', async (t) => {
   registry.release(image.manifests)
   const tls = { ca: [], client: null, verify: true }
   const client = openRegistryClient({ url: `http://${name}/v2`, namespace: null, headers: {}, tls, credentials: null })
-  const origin = { role: 'origin', resolve: true, isAttempt: false, connectWithin: 5_000, client } as const
+  const origin = {
+    role: 'origin',
+    resolve: true,
+    isAttempt: false,
+    isAside: false,
+    connectWithin: 5_000,
+    client,
+  } as const
   const pull = await probe('origin', subject, [origin], {
     timeout: 20_000,
     mirrors: { targets: 0, resolve: false, others: false, marksOwn: null },
