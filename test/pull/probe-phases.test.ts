@@ -24,7 +24,6 @@ t.test('what each request took lies where the registry has it', async (t) => {
   const origin = {
     role: 'origin',
     resolve: true,
-    isAttempt: false,
     isAside: false,
     connectWithin: 5_000,
     client,
