@@ -19,6 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   registry: ['drift', 'containerd', 'hosts', 'intent', 'format'],
   config: ['containerd', 'files', 'format'],
   watch: ['config', 'drift', 'containerd', 'containerd/client', 'hosts', 'intent', 'files', 'format'],
+  kube: ['config', 'drift', 'containerd', 'hosts', 'intent', 'format'],
   metrics: ['drift', 'containerd'],
   server: ['render', 'drift', 'containerd'],
   commands: [
@@ -53,6 +54,7 @@ const SINGLE_IMPORTER: Record<string, string> = {
   '@fastify/swagger': 'server',
   '@grpc/grpc-js': 'containerd/client',
   'protobufjs/minimal.js': 'containerd/client',
+  '@kubernetes/client-node': 'kube',
 }
 
 /** A folder that is an edge of its own within a pure one. */
