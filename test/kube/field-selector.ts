@@ -1,0 +1,34 @@
+import { type ApiObject, fieldOf } from './api-object.ts'
+import { type ApiResource, apiVersionOf } from './api-resources.ts'
+import { badRequest } from './status.ts'
+
+export type Selector = (object: ApiObject) => boolean
+
+/** `a=b,c!=d`; every one must hold. Throws 400 at a field that this kind cannot be selected by, as the API server does. */
+export function fieldSelector(text: string, resource: ApiResource): Selector {
+  const terms = text
+    .split(',')
+    .filter((it) => it !== '')
+    .map((term) => {
+      const [, field = '', operator = '', value = ''] = /^([^=!]+)(==|=|!=)(.*)$/.exec(term) ?? []
+      if (operator === '')
+        throw badRequest(
+          `Unable to find "${apiVersionOf(resource)}, Resource=${resource.plural}" that match label selector "", field selector "${text}": invalid selector: '${text}'; can't understand '${term}'`,
+        )
+      const isKnown = field === 'metadata.name' || (field === 'metadata.namespace' && resource.isNamespaced)
+      if (!isKnown && !resource.fields.includes(field)) {
+        throw badRequest(
+          `Unable to find "${apiVersionOf(resource)}, Resource=${resource.plural}" that match label selector "", field selector "${text}": field label not supported: ${field}`,
+        )
+      }
+      return { field, isEqual: operator !== '!=', value }
+    })
+  return (object) => terms.every(({ field, isEqual, value }) => (selected(object, field) === value) === isEqual)
+}
+
+/** pkg/registry/core/event/strategy.go: `source` is the component that reports, by its old name or its new one. */
+function selected(object: ApiObject, field: string): string {
+  if (field === 'source') return fieldOf(object, 'source.component') || fieldOf(object, 'reportingComponent')
+  if (field === 'spec.unschedulable' || field === 'spec.hostNetwork') return fieldOf(object, field) || 'false'
+  return fieldOf(object, field)
+}
