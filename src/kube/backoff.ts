@@ -11,7 +11,7 @@ const AWAY: Pace = { first: 1_000, longest: 60_000 }
 /** The API server answers, and each answer is a load on it. */
 const ILL: Pace = { first: 1_000, longest: 300_000 }
 /** Only a person changes this. */
-const DENIED: Pace = { first: 15_000, longest: 900_000 }
+const DENIED: Pace = { first: 30_000, longest: 1_800_000 }
 
 const PACES: Readonly<Record<KubeFailureReason, Pace>> = {
   unreachable: AWAY,

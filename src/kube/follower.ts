@@ -78,9 +78,12 @@ export class Follower {
         this.#wantsNewest = true
       }
     }
-    if (openedAt !== null && this.#clock.now() - openedAt >= HELD_MS) {
+    const now = this.#clock.now()
+    // A connection that ends was there until then; one that went silent was not.
+    if (openedAt !== null && error.failure.reason !== 'timeout') this.#asOf = now
+    if (openedAt !== null && now - openedAt >= HELD_MS) {
       this.#failures = 0
-      if (error.failure.reason !== 'throttled') return AGAIN_MS * this.#clock.random()
+      return AGAIN_MS * this.#clock.random()
     }
     this.#failures++
     // A watch that broke is nothing yet: whether there is another to be had, the next attempt shows.

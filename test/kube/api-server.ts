@@ -76,9 +76,9 @@ export class ApiServer extends ApiHandler {
     return `${this.ca === null ? 'http' : 'https'}://${this.host}:${this.port}`
   }
 
-  /** Connections under way. */
-  get connections(): number {
-    return this.#sockets.size
+  /** To all who are connected now, TLS included. */
+  get bytesSent(): number {
+    return [...this.#sockets].reduce((sum, it) => sum + it.bytesWritten, 0)
   }
 
   /** An object as it is to be there: created, or put in the place of the one of that name, its status included. */
@@ -86,9 +86,9 @@ export class ApiServer extends ApiHandler {
     const resource = resourceOf(plural)
     const { metadata } = object as ApiObject
     const namespace = resource.isNamespaced ? (metadata.namespace ?? 'default') : null
-    const before = this.store.list(resource.storage, namespace).find((it) => it.metadata.name === metadata.name)
-    if (before === undefined) return this.store.create(resource, namespace, object as ApiObject)
-    return this.store.update(resource, namespace, metadata.name, object)
+    const { name } = metadata
+    if (this.store.has(resource, namespace, name)) return this.store.update(resource, namespace, name, object)
+    return this.store.create(resource, namespace, object as ApiObject)
   }
 
   remove(plural: string, namespace: string | null, name: string): void {

@@ -39,6 +39,10 @@ export class ObjectStore {
       .map(([, it]) => it)
   }
 
+  has(resource: ApiResource, namespace: string | null, name: string): boolean {
+    return this.#objects.get(resource.storage)?.has(keyOf(namespace, name)) === true
+  }
+
   get(resource: ApiResource, namespace: string | null, name: string): ApiObject {
     const object = this.#objects.get(resource.storage)?.get(keyOf(namespace, name))
     if (object === undefined) throw notFound(resource, name)
@@ -47,7 +51,7 @@ export class ObjectStore {
 
   create(resource: ApiResource, namespace: string | null, body: ApiObject): ApiObject {
     const { name } = body.metadata
-    if (this.#objects.get(resource.storage)?.has(keyOf(namespace, name))) throw alreadyExists(resource, name)
+    if (this.has(resource, namespace, name)) throw alreadyExists(resource, name)
     const metadata = {
       ...body.metadata,
       ...(namespace === null ? {} : { namespace }),
