@@ -19,7 +19,7 @@ RUN for base in "$BUILD_BASE" "$BASE"; do \
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-COPY LICENSE ./
+COPY LICENSE bundle.mjs ./
 COPY src src
 RUN npm run --silent build
 

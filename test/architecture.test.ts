@@ -55,6 +55,7 @@ const SINGLE_IMPORTER: Record<string, string> = {
   '@grpc/grpc-js': 'containerd/client',
   'protobufjs/minimal.js': 'containerd/client',
   '@kubernetes/client-node': 'kube',
+  '@kubernetes/client-node/dist/config.js': 'kube',
 }
 
 /** A folder that is an edge of its own within a pure one. */
@@ -168,6 +169,16 @@ t.test('the client of the daemon is loaded only by an agent that is told of a so
       /^import (?!type )[^'"]*'[^']*containerd\/client\//m,
       `${file} imports it as types, or by import()`,
     )
+  }
+})
+
+t.test('client-node is loaded only where Kubernetes is asked', async (t) => {
+  const importers = imports.filter((it) => it.target.startsWith('@kubernetes/')).map((it) => it.file)
+  t.strictSame(importers, ['kube/server-access.ts'])
+  // Each of these imports it, directly or by way of another.
+  const loaders = /(^|\n)import (?!type )[^'"]*'[^']*\/(client-node-api|server-access|api-exchange)\.ts'/
+  for (const file of files.filter((it) => !/^kube\/(client-node-api|api-exchange|collection)\.ts$/.test(it))) {
+    t.notMatch(readFileSync(join(SRC, file), 'utf8'), loaders, `${file} imports it as types, or by import()`)
   }
 })
 

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { ApiHandler } from './api-handler.ts'
 import type { ApiObject, Json } from './api-object.ts'
-import { API_RESOURCES, type ApiResource } from './api-resources.ts'
+import { API_RESOURCES, type ApiResource, apiVersionOf } from './api-resources.ts'
 import { controlRoute } from './control-routes.ts'
 import { ADMIN_TOKEN, EVERYTHING, type User } from './rbac.ts'
 
@@ -87,8 +87,9 @@ export class ApiServer extends ApiHandler {
     const { metadata } = object as ApiObject
     const namespace = resource.isNamespaced ? (metadata.namespace ?? 'default') : null
     const { name } = metadata
-    if (this.store.has(resource, namespace, name)) return this.store.update(resource, namespace, name, object)
-    return this.store.create(resource, namespace, object as ApiObject)
+    const whole = { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind } as ApiObject
+    if (this.store.has(resource, namespace, name)) return this.store.update(resource, namespace, name, whole)
+    return this.store.create(resource, namespace, whole)
   }
 
   remove(plural: string, namespace: string | null, name: string): void {
