@@ -34,7 +34,7 @@ export class ApiExchange {
 
   /**
    * Sends one request and hands its successful answer to `read`, within `deadline` milliseconds until `read` is done;
-   * null: `read` itself sees to its end. A token that is refused is read anew, and the request sent once more.
+   * null: `read` itself sees to its end. Where a token is refused and its file holds another, the request is sent once more.
    * Throws KubeError; nothing of the connection outlives the call.
    */
   async send<T>(
@@ -42,22 +42,25 @@ export class ApiExchange {
     deadline: { head: number; all: number | null },
     read: (answer: IncomingMessage, title: string) => Promise<T>,
   ): Promise<T> {
+    const access = await this.#access.access()
     try {
-      return await this.#once(request, deadline, read)
+      return await this.#once(request, access, deadline, read)
     } catch (error) {
       if (!(error instanceof KubeError) || error.failure.reason !== 'unauthorized') throw error
       this.#access.forget()
-      return await this.#once(request, deadline, read)
+      const fresh = await this.#access.access()
+      if (fresh.secret === access.secret) throw error
+      return await this.#once(request, fresh, deadline, read)
     }
   }
 
   async #once<T>(
     request: ApiRequest,
+    access: Access,
     deadline: { head: number; all: number | null },
     read: (answer: IncomingMessage, title: string) => Promise<T>,
   ): Promise<T> {
     const title = `${request.method} ${request.path}`
-    const access = await this.#access.access()
     const end = new AbortController()
     const late = (ms: number) =>
       end.abort(new KubeError({ reason: 'timeout', message: `${title}: no answer within ${ms / 1000} s` }))

@@ -17,7 +17,7 @@ const PACES: Readonly<Record<KubeFailureReason, Pace>> = {
   unreachable: AWAY,
   timeout: AWAY,
   tls: AWAY,
-  unauthorized: ILL,
+  unauthorized: DENIED,
   forbidden: DENIED,
   'not-found': DENIED,
   conflict: ILL,

@@ -1,6 +1,5 @@
 import { accessSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
-import type { Environment } from '../config/placeholders.ts'
 import type { KubeClock } from './clock.ts'
 import type { KubeApi, KubeFailure } from './kube-api.ts'
 
@@ -15,7 +14,6 @@ export type OpenedKube =
   | { state: 'open'; api: KubeApi }
 
 export interface KubeSurroundings {
-  env: Environment
   /** What stands before `/var/run/secrets`; empty in a pod. */
   root?: string
   clock?: KubeClock
@@ -28,10 +26,10 @@ export interface KubeSurroundings {
  */
 export async function openKube(
   enabled: Config['kubernetes']['enabled'],
-  { env, root = '', clock, userAgent }: KubeSurroundings,
+  { root = '', clock, userAgent }: KubeSurroundings,
 ): Promise<OpenedKube> {
   if (enabled === 'off') return { state: 'off' }
-  const missing = whatIsMissing(env, root)
+  const missing = whatIsMissing(root)
   if (missing !== null) {
     if (enabled === 'auto') return { state: 'off' }
     const message = `kubernetes.enabled is on, but ${missing}: run it in a pod with automountServiceAccountToken`
@@ -45,8 +43,9 @@ export async function openKube(
   return { state: 'open', api: new ClientNodeApi(serviceAccount(root), clock ?? systemClock, userAgent) }
 }
 
-function whatIsMissing(env: Environment, root: string): string | null {
-  if (!env.KUBERNETES_SERVICE_HOST) return 'KUBERNETES_SERVICE_HOST is not set'
+function whatIsMissing(root: string): string | null {
+  // client-node reads it from the process as well, wherever the rest of the environment comes from.
+  if (!process.env.KUBERNETES_SERVICE_HOST) return 'KUBERNETES_SERVICE_HOST is not set'
   try {
     accessSync(root + TOKEN_FILE)
     return null

@@ -19,23 +19,24 @@ export interface Access {
  * again once a minute, as client-go does, and the CA's for every request.
  */
 export class ServerAccess {
-  readonly #load: () => KubeConfig
-  #config: KubeConfig | null = null
+  #config: KubeConfig
 
-  /** `load`: reads the configuration; called again whenever a token was refused. */
-  constructor(load: () => KubeConfig) {
-    this.#load = load
+  constructor(config: KubeConfig) {
+    this.#config = config
   }
 
-  /** What was read before is not used again: the token was refused, and may have been replaced. */
+  /** The token that was read before is not used again: it was refused, and may have been replaced since. */
   forget(): void {
-    this.#config = null
+    const [cluster, user] = [this.#config.getCurrentCluster(), this.#config.getCurrentUser()]
+    if (cluster === null || user === null) return
+    // What client-node remembers of a token's file, a configuration of its own does not.
+    this.#config = new KubeConfig()
+    this.#config.loadFromClusterAndUser(cluster, user)
   }
 
   /** Throws KubeError. */
   async access(): Promise<Access> {
     try {
-      this.#config ??= this.#load()
       const cluster = this.#config.getCurrentCluster()
       if (cluster === null) {
         throw new KubeError({ reason: 'unreachable', message: 'no API server is configured' })
@@ -60,11 +61,12 @@ export class ServerAccess {
   }
 }
 
-/** The service account that Kubernetes mounts. `root`: what stands before `/var/run/secrets`; empty in a pod. */
+/**
+ * The service account that Kubernetes mounts, and the API server that it names in this process' environment.
+ * `root`: what stands before `/var/run/secrets`; empty in a pod.
+ */
 export function serviceAccount(root = ''): ServerAccess {
-  return new ServerAccess(() => {
-    const config = new KubeConfig()
-    config.loadFromCluster(root)
-    return config
-  })
+  const config = new KubeConfig()
+  config.loadFromCluster(root)
+  return new ServerAccess(config)
 }

@@ -2,7 +2,7 @@
 import { openKube } from '../../src/kube/open-kube.ts'
 
 async function read(path: string, root: string): Promise<void> {
-  const opened = await openKube('on', { env: process.env, root, userAgent: 'pullpath/test' })
+  const opened = await openKube('on', { root, userAgent: 'pullpath/test' })
   if (opened.state !== 'open') throw new Error(opened.state)
   console.log(JSON.stringify(await opened.api.get(path)))
 }

@@ -45,6 +45,13 @@ t.test('a token that is refused is read anew, and the request sent once more', a
   )
 })
 
+t.test('a token that is refused and stays the same is not sent again', async (t) => {
+  const { server, api } = await startCluster(t)
+  server.users.delete('token-1')
+  t.equal((await failureOf(api.get(PODS))).failure.reason, 'unauthorized')
+  t.equal(server.journal.entries.length, 1)
+})
+
 t.test('a follow lists, watches, and hears what is selected alone', async (t) => {
   const { server, api } = await startCluster(t)
   server.put('pods', pod('a', 'node-a'))

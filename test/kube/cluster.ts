@@ -27,6 +27,7 @@ export async function startCluster(
   t.teardown(async () => {
     await server.stop()
     account.remove()
+    for (const name of Object.keys(account.env)) delete process.env[name]
   })
   return { server, account, api: new ClientNodeApi(serviceAccount(account.root), clock, 'pullpath/test') }
 }
