@@ -10,7 +10,7 @@ export interface ApiResource {
   hasStatus: boolean
   /** What a field selector may name, beside `metadata.name` and `metadata.namespace`. */
   fields: readonly string[]
-  /** kube-apiserver keeps no watch cache for Events: no bookmarks. cmd/kube-apiserver: DefaultWatchCacheSize of events 0. */
+  /** kube-apiserver keeps no watch cache for Events: no bookmarks. default_storage_factory_builder.go. */
   isCached: boolean
   /** A custom resource knows no strategic merge patch. */
   isCustom: boolean
@@ -23,7 +23,7 @@ const core = { ...usual, group: '', version: 'v1' }
 const flux = { ...usual, isCustom: true }
 const event = { ...usual, kind: 'Event', plural: 'events', hasStatus: false, isCached: false, storage: 'events' }
 
-/** The selectable fields: pkg/apis/core/v1/conversion.go, pkg/registry/core/event/strategy.go. */
+/** The selectable fields: pkg/apis/core/v1/conversion.go, pkg/apis/events/v1/conversion.go. */
 export const API_RESOURCES: readonly ApiResource[] = [
   { ...core, plural: 'nodes', kind: 'Node', isNamespaced: false, fields: ['spec.unschedulable'], storage: 'nodes' },
   {
@@ -38,6 +38,7 @@ export const API_RESOURCES: readonly ApiResource[] = [
       'spec.hostNetwork',
       'status.phase',
       'status.podIP',
+      'status.podIPs',
       'status.nominatedNodeName',
     ],
     storage: 'pods',

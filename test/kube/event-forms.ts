@@ -33,35 +33,59 @@ function renamed(object: Json, direction: (names: readonly [string, string]) => 
   return result
 }
 
-/** What is asked of an Event: pkg/apis/core/validation/events.go. Throws 422. */
-export function validateEvent(body: Json, group: string, namespace: string): void {
-  const { involvedObject } = body
-  const of = isJson(involvedObject) && typeof involvedObject.namespace === 'string' ? involvedObject.namespace : ''
-  const field = group === '' ? 'involvedObject.namespace' : 'regarding.namespace'
-  if (of === '' ? namespace !== 'default' : of !== namespace) {
-    throw invalid(body, `${field}: Invalid value: "${of}": does not match event.namespace`)
+const LONGEST = { reportingInstance: 128, action: 128, reason: 128, message: 1024 } as const
+const UNSET = ['firstTimestamp', 'lastTimestamp', 'count', 'source'] as const
+
+/**
+ * What is asked of an Event: the old sort (without `eventTime`) that its namespace is its object's, the new sort that it
+ * is complete. pkg/apis/core/validation/events.go. Throws 422.
+ */
+export function validateEvent(stored: Json, group: string, namespace: string): void {
+  const { involvedObject } = stored
+  const of = isJson(involvedObject) ? textOf(involvedObject.namespace) : ''
+  const isOld = textOf(stored.eventTime) === ''
+  const mayBe = of === '' ? (isOld ? ['default'] : ['default', 'kube-system']) : isOld ? [of] : [namespace]
+  const wrong = mayBe.includes(namespace)
+    ? []
+    : [`involvedObject.namespace: Invalid value: "${of}": does not match event.namespace`]
+  if (!isOld) wrong.push(...incomplete(stored, group))
+  if (group !== '') {
+    if (isOld) wrong.push('eventTime: Required value')
+    const type = textOf(stored.type)
+    if (!['Normal', 'Warning'].includes(type)) wrong.push(`type: Invalid value: "": has invalid value: ${type}`)
+    wrong.push(...UNSET.filter((it) => it in stored).map((it) => `${it}: Invalid value: "": needs to be unset`))
   }
-  if (group === '') return
-  for (const [stored, shown] of [
-    ['eventTime', 'eventTime'],
-    ['reportingComponent', 'reportingController'],
-    ['reportingInstance', 'reportingInstance'],
-    ['action', 'action'],
-    ['reason', 'reason'],
-  ] as const) {
-    if (typeof body[stored] !== 'string' || body[stored] === '') throw invalid(body, `${shown}: Required value`)
-  }
-  if (body.type !== 'Normal' && body.type !== 'Warning') {
-    throw invalid(
-      body,
-      `type: Invalid value: "${String(body.type ?? '')}": has invalid value: ${String(body.type ?? '')}`,
-    )
-  }
-  if (String(body.message ?? '').length > 1024)
-    throw invalid(body, 'message: Invalid value: can have at most 1024 characters')
+  if (wrong.length > 0) throw invalid(stored, wrong)
 }
 
-function invalid(body: Json, what: string): StatusError {
-  const name = isJson(body.metadata) ? String(body.metadata.name ?? '') : ''
+function incomplete(stored: Json, group: string): string[] {
+  const names = { reportingComponent: group === '' ? 'reportingComponent' : 'reportingController' }
+  const required = ['reportingComponent', 'reportingInstance', 'action', 'reason'] as const
+  return [
+    ...required
+      .filter((it) => textOf(stored[it]) === '')
+      .map((it) => `${it === 'reportingComponent' ? names[it] : it}: Required value`),
+    ...Object.entries(LONGEST)
+      .filter(([name, longest]) => textOf(stored[name]).length > longest)
+      .map(([name, longest]) => `${name}: Invalid value: "": can have at most ${longest} characters`),
+  ]
+}
+
+/** What of an Event never changes, where it is changed as events.k8s.io/v1: all but its series. Throws 422. */
+export function validateEventChange(before: Json, after: Json): void {
+  const fixed = ['involvedObject', 'reason', 'message', 'source', 'firstTimestamp', 'lastTimestamp', 'count', 'type']
+  const wrong = [...fixed, 'eventTime', 'action', 'related', 'reportingComponent', 'reportingInstance']
+    .filter((it) => JSON.stringify(before[it]) !== JSON.stringify(after[it]))
+    .map((it) => `${it}: Invalid value: ${JSON.stringify(after[it] ?? '')}: field is immutable`)
+  if (wrong.length > 0) throw invalid(after, wrong)
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+function invalid(body: Json, wrong: readonly string[]): StatusError {
+  const name = isJson(body.metadata) ? textOf(body.metadata.name) : ''
+  const what = wrong.length === 1 ? wrong[0] : `[${wrong.join(', ')}]`
   return new StatusError(422, 'Invalid', `Event "${name}" is invalid: ${what}`)
 }

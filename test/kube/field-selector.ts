@@ -1,5 +1,5 @@
 import { type ApiObject, fieldOf } from './api-object.ts'
-import { type ApiResource, apiVersionOf } from './api-resources.ts'
+import type { ApiResource } from './api-resources.ts'
 import { badRequest } from './status.ts'
 
 export type Selector = (object: ApiObject) => boolean
@@ -11,16 +11,9 @@ export function fieldSelector(text: string, resource: ApiResource): Selector {
     .filter((it) => it !== '')
     .map((term) => {
       const [, field = '', operator = '', value = ''] = /^([^=!]+)(==|=|!=)(.*)$/.exec(term) ?? []
-      if (operator === '')
-        throw badRequest(
-          `Unable to find "${apiVersionOf(resource)}, Resource=${resource.plural}" that match label selector "", field selector "${text}": invalid selector: '${text}'; can't understand '${term}'`,
-        )
+      if (operator === '') throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`)
       const isKnown = field === 'metadata.name' || (field === 'metadata.namespace' && resource.isNamespaced)
-      if (!isKnown && !resource.fields.includes(field)) {
-        throw badRequest(
-          `Unable to find "${apiVersionOf(resource)}, Resource=${resource.plural}" that match label selector "", field selector "${text}": field label not supported: ${field}`,
-        )
-      }
+      if (!isKnown && !resource.fields.includes(field)) throw badRequest(`field label not supported: ${field}`)
       return { field, isEqual: operator !== '!=', value }
     })
   return (object) => terms.every(({ field, isEqual, value }) => (selected(object, field) === value) === isEqual)

@@ -56,8 +56,12 @@ export function unauthorized(): StatusError {
   return new StatusError(401, 'Unauthorized', 'Unauthorized')
 }
 
-export function expired(asked: string, oldest: number): StatusError {
-  return new StatusError(410, 'Expired', `too old resource version: ${asked} (${oldest})`)
+/** Of a watch: apiserver, storage/cacher/watch_cache.go; of one past the cache, storage/etcd3/watcher.go. */
+export function expired(asked: string, oldest: number, isCached: boolean): StatusError {
+  const message = isCached
+    ? `too old resource version: ${asked} (${oldest})`
+    : 'The resourceVersion for the provided watch is too old.'
+  return new StatusError(410, 'Expired', message)
 }
 
 export function throttled(seconds: number): StatusError {

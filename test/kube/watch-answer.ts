@@ -53,7 +53,7 @@ export class WatchAnswer {
         if (this.#order.selects(object)) this.#send('ADDED', this.#order.shown(object))
       }
     } else if (Number(asked) < this.#store.compacted) {
-      this.#send('ERROR', expired(asked, this.#store.compacted).body())
+      this.#send('ERROR', expired(asked, this.#store.compacted, resource.isCached).body())
       this.end()
       return
     } else for (const event of this.#store.since(Number(asked))) this.#tell(event)

@@ -1,6 +1,6 @@
 import { type ApiObject, isJson, type Json } from './api-object.ts'
 import { type ApiResource, apiVersionOf } from './api-resources.ts'
-import { toStored, validateEvent } from './event-forms.ts'
+import { fromStored, toStored, validateEvent, validateEventChange } from './event-forms.ts'
 import type { ObjectStore } from './object-store.ts'
 import { patched } from './patches.ts'
 import type { RequestTarget } from './request-path.ts'
@@ -27,7 +27,12 @@ export function writeAnswer(
   if (verb === 'delete') return store.delete(resource, namespace, name)
   if (verb !== 'update' && verb !== 'patch') throw notAllowed()
   const before = store.get(resource, namespace, name)
-  const after = verb === 'update' ? toStored(object(body), resource.group) : patch(resource, before, body, contentType)
+  const isEvent = resource.storage === 'events'
+  // A patch is of the form that was asked for.
+  const shown = isEvent ? fromStored(before, resource.group) : before
+  const changed = verb === 'update' ? object(body) : patch(resource, shown, body, contentType)
+  const after = isEvent ? toStored(changed, resource.group) : changed
+  if (isEvent && resource.group !== '') validateEventChange(before, after)
   return store.update(resource, namespace, name, scoped(resource, before, after, subresource))
 }
 
@@ -45,10 +50,11 @@ function create(store: ObjectStore, { resource, namespace }: RequestTarget, body
     const message = `${resource.kind} "" is invalid: metadata.name: Required value: name or generateName is required`
     throw new StatusError(422, 'Invalid', message)
   }
-  const stored = toStored(body, resource.group)
-  const apiVersion = resource.storage === 'events' ? 'v1' : apiVersionOf(resource)
-  if (resource.storage === 'events') validateEvent(stored, resource.group, namespace ?? '')
+  const isEvent = resource.storage === 'events'
+  const stored = isEvent ? toStored(body, resource.group) : body
+  const apiVersion = isEvent ? 'v1' : apiVersionOf(resource)
   const whole = { ...stored, apiVersion, kind: resource.kind, metadata: { ...metadata, name } }
+  if (isEvent) validateEvent(whole, resource.group, namespace ?? '')
   return store.create(resource, namespace, whole as ApiObject)
 }
 
