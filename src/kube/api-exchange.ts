@@ -12,7 +12,12 @@ export interface ApiRequest {
   query?: KubeQuery
   /** JSON, and what it is called. */
   body?: { type: string; value: unknown }
-  signal: AbortSignal
+  signal?: AbortSignal | undefined
+}
+
+interface Deadline {
+  head: number
+  body: number
 }
 
 /** An error's Status; more is none. */
@@ -33,13 +38,13 @@ export class ApiExchange {
   }
 
   /**
-   * Sends one request and hands its successful answer to `read`, within `deadline` milliseconds until `read` is done;
-   * null: `read` itself sees to its end. Where a token is refused and its file holds another, the request is sent once more.
+   * Sends one request and hands its successful answer to `read`. `deadline`, in milliseconds: for the head of the answer,
+   * then until `read` is done. Where a token is refused and its file holds another, the request is sent once more.
    * Throws KubeError; nothing of the connection outlives the call.
    */
   async send<T>(
     request: ApiRequest,
-    deadline: { head: number; all: number | null },
+    deadline: Deadline,
     read: (answer: IncomingMessage, title: string) => Promise<T>,
   ): Promise<T> {
     const access = await this.#access.access()
@@ -57,7 +62,7 @@ export class ApiExchange {
   async #once<T>(
     request: ApiRequest,
     access: Access,
-    deadline: { head: number; all: number | null },
+    deadline: Deadline,
     read: (answer: IncomingMessage, title: string) => Promise<T>,
   ): Promise<T> {
     const title = `${request.method} ${request.path}`
@@ -65,16 +70,13 @@ export class ApiExchange {
     const late = (ms: number) =>
       end.abort(new KubeError({ reason: 'timeout', message: `${title}: no answer within ${ms / 1000} s` }))
     const abort = () => end.abort(aborted(title))
-    if (request.signal.aborted) abort()
-    request.signal.addEventListener('abort', abort)
+    if (request.signal?.aborted === true) abort()
+    request.signal?.addEventListener('abort', abort)
     let stopClock = this.#clock.after(deadline.head, () => late(deadline.head))
     try {
       const answer = await this.#head(request, access, end.signal, title)
       stopClock()
-      if (deadline.all !== null) {
-        const all = deadline.all
-        stopClock = this.#clock.after(all, () => late(all))
-      }
+      stopClock = this.#clock.after(deadline.body, () => late(deadline.body))
       const { statusCode = 0 } = answer
       if (statusCode >= 200 && statusCode < 300) return await read(answer, title)
       throw statusError(title, statusCode, await statusOf(answer), answer.headers['retry-after'])
@@ -82,7 +84,7 @@ export class ApiExchange {
       throw withoutSecret(end.signal.aborted ? end.signal.reason : transportError(title, error), access.secret)
     } finally {
       stopClock()
-      request.signal.removeEventListener('abort', abort)
+      request.signal?.removeEventListener('abort', abort)
       // The connection ends with the call, however that ended.
       end.abort(aborted(title))
     }

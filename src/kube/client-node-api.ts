@@ -27,15 +27,15 @@ export class ClientNodeApi implements KubeApi {
     this.#clock = clock
   }
 
-  get(path: string, query: KubeQuery = {}, signal = NEVER): Promise<KubeObject> {
+  get(path: string, query: KubeQuery = {}, signal?: AbortSignal): Promise<KubeObject> {
     return this.#ask({ method: 'GET', path, query, signal })
   }
 
-  create(path: string, body: KubeObject, signal = NEVER): Promise<KubeObject> {
+  create(path: string, body: KubeObject, signal?: AbortSignal): Promise<KubeObject> {
     return this.#ask({ method: 'POST', path, body: { type: 'application/json', value: body }, signal })
   }
 
-  patch(path: string, kind: PatchKind, body: unknown, signal = NEVER): Promise<KubeObject> {
+  patch(path: string, kind: PatchKind, body: unknown, signal?: AbortSignal): Promise<KubeObject> {
     return this.#ask({ method: 'PATCH', path, body: { type: PATCH_TYPES[kind], value: body }, signal })
   }
 
@@ -44,10 +44,8 @@ export class ClientNodeApi implements KubeApi {
   }
 
   #ask(request: ApiRequest): Promise<KubeObject> {
-    return this.#exchange.send(request, { head: DEADLINE, all: DEADLINE }, async (answer, title) =>
+    return this.#exchange.send(request, { head: DEADLINE, body: DEADLINE }, async (answer, title) =>
       prune(parseObject(await readBody(answer, LARGEST_ANSWER, title), title)),
     )
   }
 }
-
-const NEVER = new AbortController().signal

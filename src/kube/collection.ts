@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { ApiExchange } from './api-exchange.ts'
-import { readBody } from './api-exchange.ts'
+import { type ApiExchange, readBody } from './api-exchange.ts'
 import type { KubeClock } from './clock.ts'
 import { statusError } from './failure.ts'
 import { JsonLines } from './json-lines.ts'
@@ -42,7 +41,7 @@ const PAGE = 500
 /** Nothing that is followed here is larger; a list without an end is none. */
 const MOST_PAGES = 20
 
-/** Seconds. The API server ends a watch after so long; half as much again, and half an hour of jitter, is near an hour. */
+/** Seconds. The API server ends a watch after 50 to 60 minutes: a thousand nodes do not come back at once. */
 const SHORTEST_WATCH = 3000
 const WATCH_JITTER = 600
 /** Milliseconds beyond its end that a watch may take. */
@@ -74,7 +73,7 @@ export class ApiCollection implements Collection {
         ...(from === '0' ? { resourceVersion: '0' } : { limit: PAGE, continue: next }),
       }
       const request = { method: 'GET', path: this.#path, query, signal } as const
-      const list = await this.#exchange.send(request, { head: HEAD, all: LIST }, async (answer, title) =>
+      const list = await this.#exchange.send(request, { head: HEAD, body: LIST }, async (answer, title) =>
         readList(await readBody(answer, LARGEST_PAGE, title), title),
       )
       objects.push(...list.objects)
@@ -95,7 +94,7 @@ export class ApiCollection implements Collection {
       timeoutSeconds,
     }
     const request = { method: 'GET', path: this.#path, query, signal } as const
-    await this.#exchange.send(request, { head: HEAD, all: timeoutSeconds * 1000 + GRACE }, (answer, title) => {
+    await this.#exchange.send(request, { head: HEAD, body: timeoutSeconds * 1000 + GRACE }, (answer, title) => {
       listener.onOpen()
       return this.#read(answer, title, listener)
     })
