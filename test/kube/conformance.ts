@@ -97,7 +97,10 @@ export async function conformance(t: Test, api: ApiUnderTest): Promise<void> {
     const refused = await get(`${maps}?fieldSelector=spec.nodeName%3Dx`)
     t.match(refused, {
       status: 400,
-      body: { reason: 'BadRequest', message: 'field label not supported: spec.nodeName' },
+      body: {
+        reason: 'BadRequest',
+        message: '"spec.nodeName" is not a known field selector: only "metadata.name", "metadata.namespace"',
+      },
     })
   })
 

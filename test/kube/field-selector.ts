@@ -13,10 +13,16 @@ export function fieldSelector(text: string, resource: ApiResource): Selector {
       const [, field = '', operator = '', value = ''] = /^([^=!]+)(==|=|!=)(.*)$/.exec(term) ?? []
       if (operator === '') throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`)
       const isKnown = field === 'metadata.name' || (field === 'metadata.namespace' && resource.isNamespaced)
-      if (!isKnown && !resource.fields.includes(field)) throw badRequest(`field label not supported: ${field}`)
+      if (!isKnown && !resource.fields.includes(field)) throw badRequest(unsupported(field, resource))
       return { field, isEqual: operator !== '!=', value }
     })
   return (object) => terms.every(({ field, isEqual, value }) => (selected(object, field) === value) === isEqual)
+}
+
+/** A built-in kind without fields of its own has the words of apimachinery: runtime/conversion.go. */
+function unsupported(field: string, { fields, isCustom }: ApiResource): string {
+  if (fields.length > 0 || isCustom) return `field label not supported: ${field}`
+  return `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
 }
 
 /** pkg/registry/core/event/strategy.go: `source` is the component that reports, by its old name or its new one. */
