@@ -13,6 +13,8 @@ import { explain } from './containerd/explain.ts'
 import type { Pull, PullChoice, PullVia } from './drift/pull.ts'
 import type { NodeReport } from './drift/report.ts'
 import { PullpathError } from './errors.ts'
+import type { ClusterWatch } from './kube/cluster-watch.ts'
+import type { KubeApi } from './kube/kube-api.ts'
 import { AgentMetrics } from './metrics/agent-metrics.ts'
 import { TRIGGERS, type Trigger } from './metrics/catalogue.ts'
 import { metricsPage } from './metrics/metrics-page.ts'
@@ -46,6 +48,8 @@ export interface AgentOptions {
   evaluate?: Evaluate
   /** Opens containerd's socket; a test may hand in a daemon of its own. */
   openDaemon?: typeof openDaemon
+  /** Opens the API server; a test may hand in one of its own. null: there is none, or it is not to be asked. */
+  openKube?: (config: Config) => Promise<KubeApi | null>
 }
 
 /** A running agent. */
@@ -60,6 +64,8 @@ export interface Agent {
 
 /** The first evaluation waits so long for the daemon: it answers in a few milliseconds, if it does. */
 const DAEMON_GRACE_MS = 1000
+/** And so long for the API server. */
+const CLUSTER_GRACE_MS = 3000
 /** A measurement or a proof under way gets so long to remove what it left in the daemon. */
 const CANARY_GRACE_MS = 1000
 /** Requests under way get so long to end. */
@@ -96,6 +102,7 @@ class RunningAgent implements Agent, AgentState {
   #canary: CanaryRounds
   #daemonAnswer: DaemonAnswer | null = null
   #probes: ProbeRounds | null
+  #cluster: Promise<ClusterWatch | null>
   #inputsWatcher: InputWatcher
   #configWatcher: InputWatcher
   #inputs: Inputs | null = null
@@ -119,6 +126,7 @@ class RunningAgent implements Agent, AgentState {
     this.#daemon = this.#watchDaemon()
     this.#probes = this.#startProbes()
     this.#canary = this.#measureCanary()
+    this.#cluster = this.#watchCluster()
     this.#agentMetrics.countReload(true, Date.now())
     this.#app = build(this, {
       version: packageJson.version,
@@ -134,7 +142,10 @@ class RunningAgent implements Agent, AgentState {
       await this.#app.close()
       throw listenError(error, host, port)
     }
-    await Promise.race([this.#daemon?.start(), delay(DAEMON_GRACE_MS, undefined, { ref: false })])
+    await Promise.all([
+      Promise.race([this.#daemon?.start(), delay(DAEMON_GRACE_MS, undefined, { ref: false })]),
+      Promise.race([this.#cluster.then((it) => it?.start()), delay(CLUSTER_GRACE_MS, undefined, { ref: false })]),
+    ])
     this.#inputsWatcher.start()
     this.#configWatcher.start()
     await this.#ready.promise
@@ -197,6 +208,7 @@ class RunningAgent implements Agent, AgentState {
     this.#inputsWatcher.stop()
     this.#configWatcher.stop()
     this.#probes?.stop()
+    void this.#cluster.then((it) => it?.stop())
     // Before its client is closed: what is under way is to leave nothing behind.
     const ended = Promise.all([this.#canary.stop(), this.#daemon?.endProofs()])
     await Promise.race([ended, delay(CANARY_GRACE_MS, undefined, { ref: false })])
@@ -279,6 +291,25 @@ class RunningAgent implements Agent, AgentState {
     })
   }
 
+  /** What the cluster says counts for the reader that is in force now; its code is loaded only where there is one. */
+  async #watchCluster(): Promise<ClusterWatch | null> {
+    const [config, reader] = [this.#config, this.#reader]
+    const api = (await this.#options.openKube?.(config)) ?? null
+    if (api === null) {
+      reader.hearCluster(null)
+      return null
+    }
+    const { ClusterWatch } = await import('./kube/cluster-watch.ts')
+    return new ClusterWatch({
+      config,
+      api,
+      onAnswer: (answer) => {
+        reader.hearCluster(answer)
+        this.#inputsWatcher.nudge()
+      },
+    })
+  }
+
   #startProbes(): ProbeRounds | null {
     if (this.#config.probe.interval === 0) return null
     return new ProbeRounds(this.#config, this.#reader.memory.probes, (found) => {
@@ -355,6 +386,9 @@ class RunningAgent implements Agent, AgentState {
     if (isSameDaemon && this.#daemonAnswer !== null) reader.hear(this.#daemonAnswer)
     this.#daemon = this.#watchDaemon()
     this.#canary = this.#measureCanary()
+    void this.#cluster.then((it) => it?.stop())
+    this.#cluster = this.#watchCluster()
+    void this.#cluster.then((it) => it?.start())
     void this.#daemon?.start()
     this.#inputsWatcher.start()
     this.#configWatcher.start()

@@ -1,8 +1,8 @@
 import type { Version } from '../version.ts'
 import type { PullMode } from './pull-path.ts'
 
-/** Where a fact about the daemon comes from: itself, its configuration files, the agent's own configuration, or nowhere. */
-export type FactOrigin = 'daemon' | 'file' | 'configured' | 'assumed'
+/** Where a fact about the daemon comes from: itself, its files, the agent's own configuration, the Node's object, or nowhere. */
+export type FactOrigin = 'daemon' | 'file' | 'configured' | 'node' | 'assumed'
 
 /** A fact, and how it is known. */
 export interface Known<T> {

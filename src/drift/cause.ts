@@ -2,11 +2,11 @@ import { writerOf } from '../hosts/fingerprint.ts'
 import { type Attribution, isoTime } from './attribution.ts'
 import type { DeclaredRegistry } from './declared-registries.ts'
 import { at, backupEvidence, backupMadeAt, fileEvidence, noBackup, seenEvidence } from './evidence.ts'
+import { type Explained, isAfterInit } from './init-container.ts'
 import type { RatedPath } from './path-comparison.ts'
+import { goneByPod, initFinished, outdatedPod, WIPE } from './pod-cause.ts'
 import type { Reason } from './reasons.ts'
-import type { Evidence, Finding, Remedy } from './report.ts'
-
-type Explained = { cause: Finding['cause']; evidence: Evidence[]; remedy: Remedy[] }
+import type { Evidence, Remedy } from './report.ts'
 
 /** Who changed it, how sure that is, on what evidence, and the commands that follow from that cause. */
 export function causeOfDrift(
@@ -38,17 +38,23 @@ function peersMissing(declared: DeclaredRegistry, observed: RatedPath, it: Attri
   const form = writer === 'talos' ? "has Talos' form" : "has none of Spegel's entries"
   const text = `${observed.file} ${form} and was written${at(isoTime(file.modifiedAt))}${spegel === null ? '' : `; Spegel's init container wrote the others at ${spegel}`}`
   const remedy = [it.remedies.recreateSpegelPod()]
+  const finished = initFinished(it)
+  if (finished !== null && isAfterInit(file.modifiedAt, finished.time)) {
+    const after = `${text}, after Spegel's init container on this node finished at ${finished.time}`
+    return { cause: { actor: writer, text: after, confidence: 'proven' }, evidence: backupEvidence(it), remedy }
+  }
   return { cause: { actor: writer, text, confidence: 'likely' }, evidence: backupEvidence(it), remedy }
 }
 
 /** Nothing of Spegel is left in the tree: wiped by Talos, not there yet after a boot, or never run. */
 function peersGone(it: Attribution): Explained {
+  const told = goneByPod(it)
+  if (told !== null) return told
   const remedy = [it.remedies.recreateSpegelPod()]
-  const wipe = 'a change of any mirror, auth or TLS entry makes Talos remove everything in the tree that is not its own'
   const written = at(isoTime(it.traces.talos.newest))
   const { bootedAt, spegelLastSeenAt: seen } = it.node
   if (seen !== null && !isBefore(seen, bootedAt)) {
-    const text = `Talos rewrote the tree${written}, after Spegel's entries had last been seen at ${seen}: ${wipe}`
+    const text = `Talos rewrote the tree${written}, after Spegel's entries had last been seen at ${seen}: ${WIPE}`
     return {
       cause: { actor: 'talos', text, confidence: 'proven' },
       evidence: [seenEvidence(it, seen), noBackup(it)],
@@ -57,7 +63,7 @@ function peersGone(it: Attribution): Explained {
   }
   const [kept] = it.traces.talosOverSpegel
   if (kept !== undefined) {
-    const text = `Talos rewrote the tree${written}, over Spegel's files: ${wipe}`
+    const text = `Talos rewrote the tree${written}, over Spegel's files: ${WIPE}`
     const evidence = {
       text: "Talos' text in a file that has Spegel's mode 0644: Spegel had made it",
       source: `${it.hostsDir}/${kept}`,
@@ -74,17 +80,29 @@ function peersGone(it: Attribution): Explained {
       remedy: [it.remedies.showSpegelPod(), ...remedy],
     }
   }
-  const text = `Nothing of Spegel is in the tree, not even _backup: either Talos rewrote it${written} (${wipe}), or Spegel's init container has never run on this node`
+  const text = `Nothing of Spegel is in the tree, not even _backup: either Talos rewrote it${written} (${WIPE}), or Spegel's init container has never run on this node`
   return { cause: { actor: 'talos', text, confidence: 'likely' }, evidence: [noBackup(it)], remedy }
 }
 
 /** The Spegel that ran last did not have the registry in its list. */
 function notListed(declared: DeclaredRegistry, it: Attribution): Explained {
+  const outdated = outdatedPod(it)
+  if (outdated !== null) return byOutdatedPod(it, outdated, `it wrote no entry for ${declared.registry}`)
   const text = `Spegel's init container ran${at(backupMadeAt(it))} with other settings than Git has now: it wrote no entry for ${declared.registry}`
   return {
     cause: { actor: 'spegel', text, confidence: 'likely' },
     evidence: backupEvidence(it),
     remedy: it.remedies.applySpegel(),
+  }
+}
+
+/** The DaemonSet is as it should be, and its roll-out has not come to this node. */
+function byOutdatedPod(it: Attribution, outdated: Evidence, what: string): Explained {
+  const text = `Spegel's pod on this node was made before the DaemonSet was changed last: ${what}`
+  return {
+    cause: { actor: 'spegel', text, confidence: 'proven' },
+    evidence: [outdated, ...backupEvidence(it)],
+    remedy: [it.remedies.recreateSpegelPod()],
   }
 }
 
@@ -121,8 +139,10 @@ function entryMissing(declared: DeclaredRegistry, observed: RatedPath, it: Attri
 const SPEGEL_WRITES_WITHIN = 5000
 
 /** When an entry of the tree was last made or removed, if that was after Spegel had written: ISO 8601. */
-function changedSinceSpegel({ traces }: Attribution): string | null {
-  const { entriesChangedAt, spegel } = traces
+function changedSinceSpegel(it: Attribution): string | null {
+  const { entriesChangedAt, spegel } = it.traces
+  const finished = initFinished(it)
+  if (finished !== null) return isAfterInit(entriesChangedAt, finished.time) ? isoTime(entriesChangedAt) : null
   if (entriesChangedAt === null || spegel.newest === null) return null
   return entriesChangedAt > spegel.newest + SPEGEL_WRITES_WITHIN ? isoTime(entriesChangedAt) : null
 }
@@ -160,6 +180,8 @@ function writeAnew(declared: DeclaredRegistry, it: Attribution): Remedy[] {
 
 function notWrittenBySpegel(declared: DeclaredRegistry, it: Attribution): Explained {
   if (it.traces.backup !== null) return notListed(declared, it)
+  const told = it.traces.spegel.files.length === 0 ? goneByPod(it) : null
+  if (told !== null) return told
   const text = `Spegel's init container has not written its entry for ${declared.registry}: there is no _backup in the tree`
   return {
     cause: { actor: 'spegel', text, confidence: 'likely' },
@@ -220,6 +242,8 @@ function byWriter(declared: DeclaredRegistry, observed: RatedPath, it: Attributi
   const written = at(isoTime(file?.modifiedAt ?? null))
   const where = observed.file ?? it.hostsDir
   if (writer === 'spegel') {
+    const outdated = outdatedPod(it)
+    if (outdated !== null) return byOutdatedPod(it, outdated, `it wrote ${where}${written} with the settings before`)
     const text = `Spegel's init container wrote ${where}${written}, with other settings than Git has now, or over another Talos configuration`
     return {
       cause: { actor: 'spegel', text, confidence: 'likely' },

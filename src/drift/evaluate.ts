@@ -11,6 +11,7 @@ import { isEffective } from './effective.ts'
 import { endpointFindings } from './endpoint-findings.ts'
 import type { DaemonFacts, NodeFacts, ObservedTree } from './facts.ts'
 import { type FindingDraft, makeFinding, withDistinctIds } from './finding.ts'
+import { kubernetesReport } from './kubernetes-report.ts'
 import { nodeFindings } from './node-findings.ts'
 import { type ExpectedState, expectedState } from './node-paths.ts'
 import type { RatedPath } from './path-comparison.ts'
@@ -20,6 +21,7 @@ import { type EndpointProbe, isFresh, type Probes } from './probes.ts'
 import { problemFindings, unbracketedTargets, wrongHostsDirectory } from './problem-findings.ts'
 import { resolveFailed } from './proof-findings.ts'
 import { ratedPath } from './rated-path.ts'
+import { releaseNotApplied, releaseNotes } from './release-not-applied.ts'
 import { type Remedies, remediesFor } from './remedy.ts'
 import { rememberedPath } from './remembered-paths.ts'
 import type {
@@ -31,12 +33,14 @@ import type {
   RegistryIntent,
   RegistryReport,
 } from './report.ts'
-import { probeNotes, spegelNotReady } from './spegel-finding.ts'
+import { absenceNotes, declaredHere, isWithoutPod, spegelAbsent } from './spegel-absent.ts'
+import { cannotStart, currentPod, probeNotes, spegelNotReady } from './spegel-finding.ts'
 import { targetUrls } from './spegel-targets.ts'
 import { witnessDisagrees } from './witness-findings.ts'
 
 /** The heart: what containerd on this node will do, where that is not what was declared, why, and what to run. */
-export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonFacts, node: NodeFacts): NodeReport {
+export function evaluate(declared: Intent, observed: ObservedTree, daemon: DaemonFacts, node: NodeFacts): NodeReport {
+  const intent = declaredHere(declared, node)
   const remedies = remediesFor(intent, node)
   const state = expectedState(intent, daemon, node)
   const attribution = attributionOf(observed.hosts, daemon.hostsDir, node, remedies)
@@ -88,7 +92,8 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
   const witnessed = node.witnesses.flatMap((it) => witnessDisagrees(it, node) ?? [])
   const conflicts = conflictDrafts(intent, state, daemon, node, remedies)
   const probed = probeDrafts(intent, state, node, remedies, [...drifts, ...conflicts])
-  const drafts = [...drifts, ...proven, ...witnessed, ...probed, ...ofNode, ...conflicts]
+  const ofCluster = [spegelAbsent(node, remedies), releaseNotApplied(node, remedies)].filter((it) => it !== null)
+  const drafts = [...drifts, ...proven, ...witnessed, ...probed, ...ofNode, ...ofCluster, ...conflicts]
   const findings = withDistinctIds(drafts.map((it) => makeFinding(it, node.now)))
   return {
     node: { name: node.name, ip: node.ip },
@@ -107,9 +112,17 @@ export function evaluate(intent: Intent, observed: ObservedTree, daemon: DaemonF
     proofs: [...node.proofs],
     witnesses: [...node.witnesses],
     probes: shownProbes(node, registries),
+    kubernetes: kubernetesReport(node.cluster),
     registries: registries.map((it) => ({ ...it, findings: idsOf(findings, it.registry) })),
     findings,
-    notes: [...intent.notes.map((it) => it.message), ...daemon.notes, ...state.failures, ...probeNotes(node)],
+    notes: [
+      ...intent.notes.map((it) => it.message),
+      ...daemon.notes,
+      ...state.failures,
+      ...probeNotes(node),
+      ...absenceNotes(node),
+      ...releaseNotes(node.cluster),
+    ],
   }
 }
 
@@ -157,11 +170,20 @@ function probeDrafts(
 ): FindingDraft[] {
   const isExplained = (registry: string) =>
     known.some((it) => it.registry === registry && it.reason === 'plain-http-lost')
+  const asked = withoutExplainedPeers(node)
   const ofRegistries = declaredRegistries(intent).flatMap((declared) => {
-    return isExplained(declared.registry) ? [] : endpointFindings(declared, { node, state, remedies })
+    return isExplained(declared.registry) ? [] : endpointFindings(declared, { node: asked, state, remedies })
   })
   const ofSpegel = spegelNotReady(node, remedies)
   return ofSpegel === null ? ofRegistries : [...ofRegistries, ofSpegel]
+}
+
+/** Nothing listens at Spegel's port where no pod of it runs: that is told of the pod, once. */
+function withoutExplainedPeers(node: NodeFacts): NodeFacts {
+  const { cluster, probes } = node
+  if (cluster === null || !(isWithoutPod(cluster) || cannotStart(currentPod(cluster)))) return node
+  const isExplained = ({ role, failure }: EndpointProbe) => role === 'peer' && failure?.reason === 'endpoint-down'
+  return { ...node, probes: { ...probes, endpoints: probes.endpoints.filter((it) => !isExplained(it)) } }
 }
 
 /**

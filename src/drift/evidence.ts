@@ -2,6 +2,7 @@ import { type Writer, writerOf } from '../hosts/fingerprint.ts'
 import { type Attribution, isoTime } from './attribution.ts'
 import type { DeclaredRegistry } from './declared-registries.ts'
 import type { RatedPath } from './path-comparison.ts'
+import { initFinished } from './pod-cause.ts'
 import type { Reason } from './reasons.ts'
 import type { Evidence } from './report.ts'
 
@@ -45,16 +46,15 @@ export function fileEvidence(
   return evidence
 }
 
+/** That Spegel's init container has run: by what it leaves in the tree, and by what Kubernetes says of it. */
 export function backupEvidence(it: Attribution): Evidence[] {
-  return it.traces.backup !== null
-    ? [
-        {
-          text: "Spegel's init container has run: _backup is there",
-          source: `${it.hostsDir}/_backup`,
-          time: backupMadeAt(it),
-        },
-      ]
-    : []
+  const finished = initFinished(it)
+  const left = {
+    text: "Spegel's init container has run: _backup is there",
+    source: `${it.hostsDir}/_backup`,
+    time: backupMadeAt(it),
+  }
+  return [...(it.traces.backup === null ? [] : [left]), ...(finished === null ? [] : [finished])]
 }
 
 export function backupMadeAt(it: Attribution): string | null {

@@ -3,6 +3,7 @@ import type { DaemonFact } from '../containerd/running-daemon.ts'
 import type { WitnessComparison } from '../containerd/witness-comparison.ts'
 import type { FileView } from '../hosts/file-view.ts'
 import type { TreeNode } from '../hosts/tree.ts'
+import type { ClusterFacts } from './cluster-facts.ts'
 import type { Probes } from './probes.ts'
 import type { InputReport } from './report.ts'
 import type { ResolveProof } from './resolve-proof.ts'
@@ -52,6 +53,8 @@ export interface NodeFacts {
   witnesses: readonly WitnessComparison[]
   /** What the agent itself asked over HTTP, the last of each. */
   probes: Probes
+  /** What Kubernetes says that concerns this node; null: it is not asked. */
+  cluster: ClusterFacts | null
   /** `auto`: Talos' image cache endpoint is accepted, present or not. */
   imageCache: 'auto' | 'on' | 'off'
 }

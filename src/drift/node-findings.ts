@@ -24,7 +24,11 @@ export function nodeFindings(
 function unreadable(daemon: DaemonFacts, node: NodeFacts, unseen: readonly Evidence[]): FindingDraft | null {
   // That Spegel does not answer is told of its endpoint.
   const isPeerDown = node.probes.endpoints.some((it) => it.role === 'peer' && it.failure !== null)
-  const down = node.inputs.filter((it) => !it.up && !(it.input === 'spegel' && isPeerDown))
+  // That there is no DaemonSet to read is told as such.
+  const isAbsent = node.cluster?.daemonSet.value === 'absent'
+  const down = node.inputs.filter(
+    (it) => !it.up && !(it.input === 'spegel' && isPeerDown) && !(it.input === 'intent_spegel' && isAbsent),
+  )
   if (down.length === 0 && unseen.length === 0) return null
   const evidence = [...down.map((it) => ({ text: it.message, source: it.input, time: null })), ...unseen]
   return {
@@ -61,6 +65,12 @@ function waysToSee(daemon: DaemonFacts, node: NodeFacts, unseen: readonly Eviden
     remedy.push({
       command: `kubectl -n kube-system get pods -l app.kubernetes.io/component=spegel -o wide --field-selector spec.nodeName=${shellWord(node.name)}`,
       why: 'shows whether Spegel runs on this node; its port is spegel.port, or that of its first target',
+    })
+  }
+  if (isDown('kube')) {
+    remedy.push({
+      command: 'kubectl get --raw /readyz?verbose',
+      why: 'shows whether the API server serves; where it refuses the agent, the message names the rule that its role lacks',
     })
   }
   if (isDown('intent_talos', 'intent_spegel')) {

@@ -4,6 +4,7 @@ import type { DaemonFact } from '../containerd/running-daemon.ts'
 import type { WitnessComparison } from '../containerd/witness-comparison.ts'
 import type { Writer } from '../hosts/fingerprint.ts'
 import type { SourcePosition } from '../source-position.ts'
+import type { KubernetesReport } from './kubernetes-report.ts'
 import type { Probes } from './probes.ts'
 import type { FindingKind, Reason, Severity } from './reasons.ts'
 import type { ResolveProof } from './resolve-proof.ts'
@@ -122,6 +123,8 @@ export interface NodeReport {
   witnesses: WitnessComparison[]
   /** What was answered to the agent itself, as long as it counts. */
   probes: Probes
+  /** What Kubernetes says of Spegel here; null: it is not asked. */
+  kubernetes: KubernetesReport | null
   registries: RegistryReport[]
   findings: Finding[]
   notes: string[]

@@ -281,6 +281,7 @@ export const TRIGGERS = [
   'containerd',
   'intent_talos',
   'intent_spegel',
+  'kube',
   'config',
   'proof',
   'probe',

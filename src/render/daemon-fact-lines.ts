@@ -4,6 +4,7 @@ const ORIGINS: Record<Exclude<DaemonFact['origin'], 'assumed'>, string> = {
   daemon: 'said by the daemon',
   file: 'read from',
   configured: 'configured',
+  node: 'said by Kubernetes',
 }
 
 /** What is known about the daemon, a line each: the value, who said it, and when. What is assumed has a list of its own. */

@@ -1,6 +1,7 @@
 import type { NodeReport } from '../drift/report.ts'
 import { daemonFactLines } from './daemon-fact-lines.ts'
 import { bySeverity, renderFinding } from './finding-text.ts'
+import { kubernetesLines } from './kubernetes-lines.ts'
 import { printable } from './printable.ts'
 import { probeLines } from './probe-lines.ts'
 import { proofLines } from './proof-lines.ts'
@@ -35,6 +36,8 @@ export function renderReportText(found: NodeReport, options: RenderOptions, subj
   if (proven.length > 0) blocks.push(titledList('Proven by containerd:', proven, options))
   const asked = probeLines(report.probes)
   if (asked.length > 0) blocks.push(titledList('Asked from this node:', asked, options))
+  const said = kubernetesLines(report)
+  if (said.length > 0) blocks.push(titledList('Said by Kubernetes:', said, options))
   if (report.containerd.assumed.length > 0) blocks.push(titledList('Assumed:', report.containerd.assumed, options))
   if (report.notes.length > 0) blocks.push(titledList('Notes:', report.notes, options))
   return `${blocks.join('\n\n')}\n`

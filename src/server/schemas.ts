@@ -186,6 +186,41 @@ const spegelHealth = record({
   words: text,
 })
 
+const kubernetes = record({
+  intent: {
+    ...orNull(record({ source: text, knownUntil: orNull(text) })),
+    description: "The object that Spegel's intent was read from; null: from files.",
+  },
+  daemonSet: orNull(
+    record({ name: text, namespace: text, desired: orNull({ type: 'integer' }), ready: orNull({ type: 'integer' }) }),
+  ),
+  pods: listOf(
+    record({
+      name: text,
+      phase: text,
+      ready: flag,
+      since: orNull(text),
+      words: { ...text, description: 'Why it is not ready.' },
+      wroteAt: { ...orNull(text), description: 'When its init container finished, which writes the hosts tree.' },
+      restarts: { type: 'integer' },
+    }),
+  ),
+  release: orNull(
+    record({
+      name: text,
+      namespace: text,
+      ready: orNull(flag),
+      suspended: flag,
+      revision: orNull(text),
+      words: text,
+    }),
+  ),
+  stale: {
+    ...listOf(record({ what: text, knownUntil: orNull(text), words: text })),
+    description: 'What is not followed at this moment: until when it is known, and why.',
+  },
+})
+
 const reported: Readonly<Record<string, JsonSchema>> = {
   node: record({ name: text, ip: text }),
   evaluatedAt: text,
@@ -198,7 +233,7 @@ const reported: Readonly<Record<string, JsonSchema>> = {
       record({
         name: oneOf('version', 'started', 'pull mode', 'config_path', 'discard_unpacked_layers'),
         value: text,
-        origin: oneOf('daemon', 'file', 'configured', 'assumed'),
+        origin: oneOf('daemon', 'file', 'configured', 'node', 'assumed'),
         source: { ...text, description: 'What was asked or read; empty where it is assumed.' },
         at: { ...text, description: 'ISO 8601; empty where it was not read anywhere.' },
       }),
@@ -234,6 +269,7 @@ const reported: Readonly<Record<string, JsonSchema>> = {
     harbor: orNull(harborHealth),
     spegel: orNull(spegelHealth),
   }),
+  kubernetes: { ...orNull(kubernetes), description: 'What Kubernetes says of Spegel here; null: it is not asked.' },
   registries: listOf(ref('Registry')),
   findings: listOf(ref('Finding')),
   notes: texts,

@@ -38,6 +38,8 @@ export class DaemonReader {
   readonly #config: Config
   readonly #given: Version | null
   #answer: DaemonAnswer
+  /** What the Node's object says; null: nothing, or it is not asked. */
+  #ofNode: Known<Version> | null = null
   #files: HostFiles | null = null
   #inForce: InForce | null = null
   #reading: DaemonReading | null = null
@@ -56,6 +58,13 @@ export class DaemonReader {
   hear(answer: DaemonAnswer): void {
     if (answer === this.#answer) return
     this.#answer = answer
+    this.#reading = null
+  }
+
+  /** Takes what this Node's object says of the runtime: it counts where the daemon itself has not said it. */
+  hearNode(version: Known<Version> | null): void {
+    if (version?.value.text === this.#ofNode?.value.text) return
+    this.#ofNode = version
     this.#reading = null
   }
 
@@ -94,7 +103,7 @@ export class DaemonReader {
 
   #version(running: RunningDaemon | null): Known<Version> {
     if (this.#given !== null) return given(this.#given, 'containerd.version')
-    return running?.version ?? assumed(requiredVersion(ASSUMED_CONTAINERD))
+    return running?.version ?? this.#ofNode ?? assumed(requiredVersion(ASSUMED_CONTAINERD))
   }
 }
 

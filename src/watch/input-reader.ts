@@ -1,6 +1,7 @@
 import { uptime } from 'node:os'
 import type { Config } from '../config/config.ts'
 import type { WitnessComparison } from '../containerd/witness-comparison.ts'
+import type { ClusterAnswer } from '../drift/cluster-facts.ts'
 import { isFresh, NOTHING_PROBED, type Probes } from '../drift/probes.ts'
 import type { InputReport } from '../drift/report.ts'
 import type { ResolveProof } from '../drift/resolve-proof.ts'
@@ -38,6 +39,8 @@ export interface InputMemory {
   /** The last good intent, each half as it was read; null: there was none. */
   talos: Intent | null
   spegel: Intent | null
+  /** What was heard of the cluster; null: it is not asked, or nothing was heard yet. */
+  cluster: ClusterAnswer | null
 }
 
 const NOTHING: Intent = { talos: null, spegel: null, problems: [], notes: [] }
@@ -59,6 +62,9 @@ export class InputReader {
   #proofs: readonly ResolveProof[]
   #witnesses: readonly WitnessComparison[]
   #probes: Probes
+  /** As last heard, and as accepted. */
+  #heardCluster: ClusterAnswer | null
+  #cluster: ClusterAnswer | null
   #joined: { talos: Intent; spegel: Intent; intent: Intent } | null = null
   /** What is read and when it is accepted; `readInputs` and the agent's watcher drive it. */
   readonly parts: readonly WatchedPart[]
@@ -70,10 +76,13 @@ export class InputReader {
     this.#proofs = options.memory?.proofs ?? []
     this.#witnesses = options.memory?.witnesses ?? []
     this.#probes = config.probe.interval === 0 ? NOTHING_PROBED : (options.memory?.probes ?? NOTHING_PROBED)
+    this.#heardCluster = options.memory?.cluster ?? null
+    this.#cluster = this.#heardCluster
     this.#daemonReader = new DaemonReader(config)
+    this.#daemonReader.hearNode(this.#cluster?.facts.node?.containerd ?? null)
     this.#rawDaemon = this.#daemonReader.read().value
     this.#daemon = this.#rawDaemon
-    this.parts = [this.#daemonPart(), this.#hostsPart(), ...this.#intentParts(options)]
+    this.parts = [this.#daemonPart(), this.#hostsPart(), ...this.#intentParts(options), this.#clusterPart()]
   }
 
   /** Takes what the daemon proved last, in the place of what it had proved for that registry. */
@@ -96,6 +105,12 @@ export class InputReader {
     this.#daemonReader.hear(answer)
   }
 
+  /** Takes all that is known of the cluster; it counts from the next reading on. null: it is not asked any more. */
+  hearCluster(answer: ClusterAnswer | null): void {
+    this.#heardCluster = answer
+    this.#daemonReader.hearNode(answer?.facts.node?.containerd ?? null)
+  }
+
   get memory(): InputMemory {
     return {
       spegelLastSeenAt: this.#spegelLastSeenAt,
@@ -104,6 +119,7 @@ export class InputReader {
       probes: this.#probes,
       talos: this.#talos.intent,
       spegel: this.#spegel.intent,
+      cluster: this.#heardCluster,
     }
   }
 
@@ -132,6 +148,7 @@ export class InputReader {
         proofs: this.#proofs,
         witnesses: this.#witnesses,
         probes: this.#probes,
+        cluster: this.#cluster?.facts ?? null,
         imageCache: intent.talos.imageCache,
       },
       failures,
@@ -159,6 +176,7 @@ export class InputReader {
       ['containerd', this.#daemon.failure],
       ['intent_talos', this.#talos.failure],
       ['intent_spegel', this.#spegel.failure ?? this.#nothingNamed()],
+      ['kube', this.#cluster?.failure ?? null],
       ['spegel', spegel?.ready === null ? { reason: 'unreachable', message: spegel.words } : null],
     ]
     return new Map(found.flatMap(([input, failure]) => (failure === null ? [] : [[input, failure] as const])))
@@ -166,7 +184,7 @@ export class InputReader {
 
   #nothingNamed(): InputFailure | null {
     const { from, values } = this.#config.intent.spegel
-    if (from === 'none' || values.length > 0) return null
+    if (from === 'none' || values.length > 0 || this.#spegel.intent !== null) return null
     return { reason: 'unreadable', message: 'intent.spegel.values names no file' }
   }
 
@@ -177,6 +195,7 @@ export class InputReader {
       ...(containerd.configFile === null && containerd.socket === null ? [] : (['containerd'] as const)),
       ...(intent.talos.patches.length === 0 ? [] : (['intent_talos'] as const)),
       ...(intent.spegel.from === 'none' ? [] : (['intent_spegel'] as const)),
+      ...(this.#cluster === null ? [] : (['kube'] as const)),
       ...(spegelHealth === null ? [] : (['spegel'] as const)),
     ]
   }
@@ -235,33 +254,60 @@ export class InputReader {
     const takeSpegel = (reading: IntentHalfReading) => {
       this.#spegel = reading
     }
-    const values = spegel.from === 'none' ? [] : spegel.values
+    const { from } = spegel
+    const values = from === 'none' ? [] : spegel.values
     const halves = {
       talos: new IntentHalf(readTalos, options.memory?.talos ?? null),
       spegel: new IntentHalf(readSpegel, options.memory?.spegel ?? null),
     }
+    const live = from === 'daemonset' || from === 'helmrelease' ? () => this.#heardCluster?.spegel ?? null : () => null
     return [
-      intentPart('intent_talos', new IntentFilesReader(talos.patches, options), halves.talos, takeTalos),
-      intentPart('intent_spegel', new IntentFilesReader(values, options), halves.spegel, takeSpegel),
+      intentPart('intent_talos', new IntentFilesReader(talos.patches, options), halves.talos, () => null, takeTalos),
+      intentPart('intent_spegel', new IntentFilesReader(values, options), halves.spegel, live, takeSpegel),
     ]
+  }
+
+  #clusterPart(): WatchedPart {
+    return part<ClusterAnswer | null>({
+      name: 'kube',
+      read: () => ({ value: this.#heardCluster, directories: [] }),
+      isSame: (a, b) => a === b,
+      accept: (answer) => {
+        this.#cluster = answer
+      },
+    })
   }
 }
 
+/**
+ * One half of the intent. `live`: what the cluster says of it; null: it is not asked, so that the files alone count. Where
+ * the cluster has not said it yet the files serve, if there are any.
+ */
 function intentPart(
   name: InputName,
   files: IntentFilesReader,
   half: IntentHalf,
+  live: () => ClusterAnswer['spegel'],
   take: (reading: IntentHalfReading) => void,
 ): WatchedPart {
-  return part<IntentFilesReading>({
+  return part<{ files: IntentFilesReading; live: ClusterAnswer['spegel'] }>({
     name,
     read: () => {
       const value = files.read()
-      return { value, directories: value.directories }
+      return { value: { files: value, live: live() }, directories: value.directories }
     },
-    isSame: (a, b) => a === b,
-    accept: (reading) => take(half.take(reading)),
+    isSame: (a, b) => a.files === b.files && isSameLive(a.live, b.live),
+    accept: (reading) => {
+      if (reading.live !== null && reading.live.intent !== null) return take(reading.live)
+      const written = half.take(reading.files)
+      const isWritten = written.intent !== null && written.failure === null && reading.files.files.length > 0
+      take(isWritten || reading.live === null ? written : { intent: written.intent, failure: reading.live.failure })
+    },
   })
+}
+
+function isSameLive(a: ClusterAnswer['spegel'], b: ClusterAnswer['spegel']): boolean {
+  return a?.intent === b?.intent && a?.failure?.message === b?.failure?.message
 }
 
 /** Parts of different types stand in one list: each only ever meets its own readings. */

@@ -85,6 +85,7 @@ export function report(facts: Partial<NodeReport> = {}): NodeReport {
     proofs: [],
     witnesses: [],
     probes: NOTHING_PROBED,
+    kubernetes: null,
     inputs: [],
     registries: [registry('192.168.1.106')],
     findings: [],

@@ -1,0 +1,344 @@
+import type { Config } from '../config/config.ts'
+import type { ClusterAnswer, ClusterFacts, Heard, KubernetesNode } from '../drift/cluster-facts.ts'
+import type { InputFailure } from '../input-failure.ts'
+import type { Intent } from '../intent/intent.ts'
+import { parseVersion, type Version } from '../version.ts'
+import { type KubeClock, systemClock } from './clock.ts'
+import { type FailedRequest, inputFailureOf, isDenied, kubeFailure } from './cluster-failure.ts'
+import { type DaemonSetReading, readDaemonSet, selectorText } from './daemonset-object.ts'
+import { Followed } from './followed.ts'
+import { type ReleaseReading, readHelmRelease, type Sources, sourcesKey, sourcesOf } from './helmrelease-object.ts'
+import { type KubeApi, KubeError, type KubeFailure, type KubeObject } from './kube-api.ts'
+import { readNode } from './node-object.ts'
+import { readPods } from './pod-object.ts'
+import { readSources } from './read-sources.ts'
+import { SpegelIntentReader } from './spegel-intent-reader.ts'
+import { daemonSetOf, daemonSetOfRelease, isSamePlace, type ObjectPlace } from './spegel-place.ts'
+
+/** A Node's object changes with every heartbeat: it is read now and then, never followed. A quarter of it is chance. */
+const NODE_EVERY_MS = 4 * 3_600_000
+/** What could not be read is asked for again. */
+const AGAIN_MS = 10 * 60_000
+/** Every chart that is supported gives this to its pods; more is known once the DaemonSet is. */
+const POD_LABELS = { 'app.kubernetes.io/name': 'spegel' }
+const NO_SOURCES: Sources = { objects: [], unread: [] }
+
+export interface ClusterWatchOptions {
+  config: Config
+  api: KubeApi
+  /** Hears all that is known, whenever something of it changed; at first that nothing is. */
+  onAnswer(answer: ClusterAnswer): void
+  clock?: KubeClock
+}
+
+/**
+ * Follows what in the cluster concerns this node: Spegel's DaemonSet, its pods on this node, and the HelmRelease that
+ * Flux makes it from, each by a selector; the Node and what the HelmRelease names are read when there is a reason to.
+ */
+export class ClusterWatch {
+  readonly #config: Config
+  readonly #api: KubeApi
+  readonly #clock: KubeClock
+  readonly #onAnswer: (answer: ClusterAnswer) => void
+  readonly #version: Version | null
+  readonly #end = new AbortController()
+  readonly #complete = Promise.withResolvers<void>()
+  readonly #daemonSet: Followed<DaemonSetReading | 'absent'>
+  readonly #pods: Followed<ClusterFacts['pods']['value'] & {}>
+  readonly #release: Followed<ReleaseReading | 'absent'>
+  #place: ObjectPlace
+  #releasePlace: ObjectPlace | null
+  readonly #intents = { daemonSet: new SpegelIntentReader(), release: new SpegelIntentReader() }
+  #sources = { key: '', asked: '', read: NO_SOURCES }
+  /** The HelmRelease together with all that it names, as last read; null: not yet. */
+  #wholeRelease: ReleaseReading | 'absent' | null = null
+  #hadPods = false
+  #node: KubernetesNode | null = null
+  #nodeFailure: KubeFailure | null = null
+  #isNodeAsked = false
+  #cancelNode = () => {}
+  #cancelSources = () => {}
+  /** The last that could be read of each form: it stays in force. */
+  #intent: Intent | null = null
+  #intentSource = ''
+
+  constructor({ config, api, onAnswer, clock = systemClock }: ClusterWatchOptions) {
+    const { spegel } = config.intent
+    this.#config = config
+    this.#api = api
+    this.#clock = clock
+    this.#onAnswer = onAnswer
+    this.#version = spegel.version === null ? null : parseVersion(spegel.version)
+    this.#place = daemonSetOf(spegel.namespace, spegel.name)
+    this.#releasePlace = spegel.from === 'helmrelease' ? { namespace: spegel.namespace, name: spegel.name } : null
+    const hear = () => this.#hear()
+    this.#daemonSet = new Followed(api, (objects) => this.#readDaemonSet(objects), hear)
+    this.#pods = new Followed(api, (objects) => readPods(objects, this.#place.name), hear)
+    this.#release = new Followed(api, (objects) => this.#readRelease(objects), hear)
+  }
+
+  /** Fulfilled when everything was heard once, or why not. */
+  start(): Promise<void> {
+    this.#tell()
+    this.#readNode()
+    if (this.#isSpegelWanted) this.#followAll()
+    this.#hear()
+    return this.#complete.promise
+  }
+
+  stop(): void {
+    this.#end.abort()
+    this.#cancelNode()
+    this.#cancelSources()
+    for (const it of [this.#daemonSet, this.#pods, this.#release]) it.stop()
+    this.#complete.resolve()
+  }
+
+  get #isSpegelWanted(): boolean {
+    return this.#config.intent.spegel.from !== 'none'
+  }
+
+  #hear(): void {
+    if (this.#end.signal.aborted) return
+    if (this.#isSpegelWanted) this.#followAll()
+    this.#tell()
+    if (this.#isComplete) this.#complete.resolve()
+  }
+
+  get #isComplete(): boolean {
+    if (this.#node === null && this.#nodeFailure === null) return false
+    if (!this.#isSpegelWanted) return true
+    const isReleaseHeard = this.#releasePlace === null || (this.#release.isHeard && !this.#isReadingSources)
+    return this.#daemonSet.isHeard && this.#pods.isHeard && isReleaseHeard
+  }
+
+  get #isReadingSources(): boolean {
+    return this.#sources.asked !== this.#sources.key
+  }
+
+  /** What is known decides what is followed further: each of these does nothing where that has not changed. */
+  #followAll(): void {
+    const release = this.#release.objects?.[0]
+    if (this.#config.intent.spegel.from === 'helmrelease' && release !== undefined && this.#releasePlace !== null) {
+      this.#place = daemonSetOfRelease(release, this.#releasePlace)
+    }
+    const { namespace, name } = this.#place
+    this.#daemonSet.follow(`/apis/apps/v1/namespaces/${namespace}/daemonsets`, {
+      fieldSelector: `metadata.name=${name}`,
+    })
+    const daemonSet = known(this.#daemonSet.heard.value)
+    if (this.#config.intent.spegel.from !== 'helmrelease' && daemonSet !== null) {
+      if (!isSamePlace(this.#releasePlace, daemonSet.release)) this.#forgetRelease()
+      this.#releasePlace = daemonSet.release
+    }
+    if (this.#daemonSet.isHeard) {
+      const labels =
+        daemonSet === null || Object.keys(daemonSet.matchLabels).length === 0 ? POD_LABELS : daemonSet.matchLabels
+      // A DaemonSet that is deleted leaves the selector as it was.
+      if (daemonSet !== null || this.#pods.path === null) {
+        this.#pods.follow(`/api/v1/namespaces/${namespace}/pods`, {
+          fieldSelector: `spec.nodeName=${this.#config.node.name}`,
+          labelSelector: selectorText(labels),
+        })
+      }
+      // Whether a taint or a label keeps it away may have changed.
+      const hasPods = (this.#pods.heard.value ?? []).length > 0
+      if (this.#hadPods && !hasPods) this.#readNode()
+      this.#hadPods = hasPods
+    }
+    if (this.#releasePlace !== null) this.#followRelease(this.#releasePlace)
+  }
+
+  #forgetRelease(): void {
+    this.#release.stop()
+    this.#sources = { key: '', asked: '', read: NO_SOURCES }
+    this.#wholeRelease = null
+  }
+
+  #followRelease({ namespace, name }: ObjectPlace): void {
+    const path = `/apis/helm.toolkit.fluxcd.io/v2/namespaces/${namespace}/helmreleases`
+    this.#release.follow(path, { fieldSelector: `metadata.name=${name}` })
+    const release = this.#release.objects?.[0]
+    if (release !== undefined) this.#readSourcesOf(release)
+  }
+
+  #readDaemonSet(objects: readonly KubeObject[]): DaemonSetReading | 'absent' {
+    const [object] = objects
+    return object === undefined ? 'absent' : readDaemonSet(object, this.#place, this.#intents.daemonSet, this.#version)
+  }
+
+  #readRelease(objects: readonly KubeObject[]): ReleaseReading | 'absent' {
+    const [object] = objects
+    const place = this.#releasePlace
+    if (object === undefined || place === null) return 'absent'
+    return readHelmRelease(object, place, this.#sources.read, this.#intents.release, this.#version)
+  }
+
+  #readSourcesOf(release: KubeObject): void {
+    const place = this.#releasePlace
+    const key = sourcesKey(release)
+    if (place === null || this.#sources.asked === key) return
+    this.#sources.asked = key
+    const wanted = sourcesOf(release, place)
+    if (wanted.length === 0) {
+      this.#sources = { key, asked: key, read: NO_SOURCES }
+      this.#release.again()
+      return
+    }
+    void readSources(this.#api, wanted, this.#end.signal).then(
+      (read) => {
+        if (this.#sources.asked !== key) return
+        this.#sources = { key, asked: key, read }
+        this.#release.again()
+        this.#hear()
+      },
+      (error) => {
+        if (this.#sources.asked !== key) return
+        // What was read before stays; it is asked for again.
+        this.#sources = { key, asked: key, read: unreadSources(this.#sources.read, wanted, error) }
+        this.#cancelSources()
+        this.#cancelSources = this.#clock.after(AGAIN_MS, () => this.#readSourcesAgain())
+        this.#release.again()
+        this.#hear()
+      },
+    )
+  }
+
+  #readSourcesAgain(): void {
+    this.#sources = { ...this.#sources, asked: '', key: '' }
+    this.#hear()
+  }
+
+  #readNode(): void {
+    if (this.#isNodeAsked || this.#end.signal.aborted) return
+    this.#isNodeAsked = true
+    this.#cancelNode()
+    void this.#api.get(this.#nodePath, {}, this.#end.signal).then(
+      (object) => {
+        this.#isNodeAsked = false
+        this.#node = readNode(object, new Date(this.#clock.now()).toISOString())
+        this.#nodeFailure = null
+        this.#nodeLater(NODE_EVERY_MS * (1 + this.#clock.random() / 4))
+      },
+      (error) => {
+        this.#isNodeAsked = false
+        this.#nodeFailure = failureOf(error)
+        this.#nodeLater(AGAIN_MS * (1 + this.#clock.random() / 4))
+      },
+    )
+  }
+
+  #nodeLater(ms: number): void {
+    if (this.#end.signal.aborted) return
+    this.#cancelNode = this.#clock.after(ms, () => {
+      this.#readNode()
+      // A ConfigMap may have changed that Flux has not looked at: no event tells of it.
+      if (this.#release.objects !== null && this.#sources.read !== NO_SOURCES) this.#readSourcesAgain()
+    })
+    this.#hear()
+  }
+
+  get #nodePath(): string {
+    return `/api/v1/nodes/${this.#config.node.name}`
+  }
+
+  #tell(): void {
+    const daemonSet = this.#daemonSet.heard
+    // As long as what it names is being read, it would seem to ask for something else.
+    if (!this.#isReadingSources) this.#wholeRelease = this.#release.heard.value
+    const spegel = this.#liveIntent()
+    const facts: ClusterFacts = {
+      where: this.#isSpegelWanted ? { namespace: this.#place.namespace, daemonSet: this.#place.name } : null,
+      daemonSet: factsOf(daemonSet),
+      pods: this.#pods.heard,
+      release: this.#releasePlace === null ? null : factsOf({ ...this.#release.heard, value: this.#wholeRelease }),
+      node: this.#node,
+      intent:
+        spegel === null || this.#intent === null
+          ? null
+          : { source: this.#intentSource, knownUntil: this.#source.heard.knownUntil },
+    }
+    this.#onAnswer({ facts, spegel, failure: kubeFailure(this.#failed()) })
+  }
+
+  #failed(): FailedRequest[] {
+    const followed = [this.#daemonSet, this.#pods, this.#release].flatMap(
+      ({ path, failure, heard }): FailedRequest[] => {
+        return path === null || failure === null
+          ? []
+          : [{ path, verbs: 'list and watch', failure, knownUntil: heard.knownUntil }]
+      },
+    )
+    if (this.#nodeFailure === null) return followed
+    return [
+      ...followed,
+      { path: this.#nodePath, verbs: 'get', failure: this.#nodeFailure, knownUntil: this.#node?.at ?? null },
+    ]
+  }
+
+  /** What Spegel's intent is read from. */
+  get #source(): Followed<DaemonSetReading | 'absent'> | Followed<ReleaseReading | 'absent'> {
+    return this.#config.intent.spegel.from === 'helmrelease' ? this.#release : this.#daemonSet
+  }
+
+  /**
+   * The intent in force: the last that could be read. While the API server is away nothing in the cluster can come to
+   * this node either, so that it counts as it is; where the API server denies it, others may see what this agent does not.
+   */
+  #liveIntent(): { intent: Intent | null; failure: InputFailure | null } | null {
+    const { from } = this.#config.intent.spegel
+    if (from !== 'daemonset' && from !== 'helmrelease') return null
+    const { heard, failure, path } = this.#source
+    const place = from === 'daemonset' ? this.#place : this.#releasePlace
+    const name = `${from} ${place?.namespace}/${place?.name}`
+    const value = from === 'helmrelease' ? this.#wholeRelease : heard.value
+    if (value !== null && value !== 'absent' && value.intent !== null) {
+      this.#intent = value.intent
+      this.#intentSource = name
+    }
+    const intent = this.#intent
+    if (failure !== null && path !== null && (intent === null || isDenied(failure))) {
+      return {
+        intent,
+        failure: inputFailureOf({ path, verbs: 'list and watch', failure, knownUntil: heard.knownUntil }),
+      }
+    }
+    if (value === null) {
+      return {
+        intent,
+        failure: intent === null ? { reason: 'silent', message: `${name}: the API server has not answered yet` } : null,
+      }
+    }
+    if (value === 'absent') return { intent, failure: intent === null ? notThere(name) : null }
+    const { problem } = value
+    return { intent, failure: problem === null ? null : { reason: 'invalid', message: `${name}: ${problem}` } }
+  }
+}
+
+function notThere(name: string): InputFailure {
+  const message = `there is no ${name}: where Spegel has another place, set intent.spegel.namespace and .name, and where it is not used intent.spegel.from: none`
+  return { reason: 'unreadable', message }
+}
+
+function known<T>(value: T | 'absent' | null): T | null {
+  return value === 'absent' ? null : value
+}
+
+function factsOf<T>({ value, ...rest }: Heard<{ facts: T } | 'absent'>): Heard<T | 'absent'> {
+  return { ...rest, value: value === null || value === 'absent' ? value : value.facts }
+}
+
+function failureOf(error: unknown): KubeFailure {
+  if (error instanceof KubeError) return error.failure
+  return { reason: 'malformed', message: `a fault of Pullpath itself: ${String(error)}` }
+}
+
+/** What cannot be read now is as it was, and what was never read is not seen. */
+function unreadSources(before: Sources, wanted: ReturnType<typeof sourcesOf>, error: unknown): Sources {
+  const { message } = failureOf(error)
+  const isRead = (kind: string, namespace: string, name: string) => {
+    return before.objects.some((it) => it.name === `${kind.toLowerCase()} ${namespace}/${name}`)
+  }
+  const missing = wanted.filter((it) => !isRead(it.kind, it.namespace, it.name))
+  return { objects: before.objects, unread: missing.map((source) => ({ source, words: message })) }
+}

@@ -1,0 +1,86 @@
+import type { Heard } from '../drift/cluster-facts.ts'
+import type { FollowedObjects, KubeApi, KubeFailure, KubeObject, KubeQuery } from './kube-api.ts'
+
+/** One collection that is followed, and what its objects say; equal readings stay the same object. */
+export class Followed<T> {
+  readonly #api: KubeApi
+  readonly #read: (objects: readonly KubeObject[]) => T
+  readonly #onNews: () => void
+  #following: { key: string; path: string; stop(): void } | null = null
+  #text = ''
+  #objects: readonly KubeObject[] | null = null
+  heard: Heard<T> = { value: null, knownUntil: null, failure: null }
+  /** Why it is not followed at this moment; null: it is, or nothing was followed yet. */
+  failure: KubeFailure | null = null
+
+  /** `read`: makes something of the objects; called again only for other objects or by `again`. */
+  constructor(api: KubeApi, read: (objects: readonly KubeObject[]) => T, onNews: () => void) {
+    this.#api = api
+    this.#read = read
+    this.#onNews = onNews
+  }
+
+  /** Its path on the API server; null: nothing is followed. */
+  get path(): string | null {
+    return this.#following?.path ?? null
+  }
+
+  get objects(): readonly KubeObject[] | null {
+    return this.#objects
+  }
+
+  /** Whether anything was heard, be it a failure. */
+  get isHeard(): boolean {
+    return this.heard.value !== null || this.failure !== null
+  }
+
+  /** Follows this from now on; what was followed before is forgotten unless it is the same. */
+  follow(path: string, selector: KubeQuery): void {
+    const key = JSON.stringify([path, selector])
+    if (this.#following?.key === key) return
+    this.stop()
+    this.#objects = null
+    this.#text = ''
+    this.heard = { value: null, knownUntil: null, failure: null }
+    this.failure = null
+    // Whoever hears at once, while this still follows nothing, must not be taken for one that was stopped.
+    const following = { key, path, stop: () => {} }
+    this.#following = following
+    const { stop } = this.#api.follow(path, selector, (state) => {
+      if (this.#following === following) this.#take(state)
+    })
+    following.stop = stop
+  }
+
+  stop(): void {
+    this.#following?.stop()
+    this.#following = null
+  }
+
+  /** Reads the same objects again: something beside them has changed. */
+  again(): void {
+    if (this.#objects !== null) this.#accept(this.#objects)
+  }
+
+  #take({ objects, asOf, failure }: FollowedObjects): void {
+    this.failure = failure
+    this.heard = {
+      value: this.heard.value,
+      knownUntil: failure === null ? null : asOf,
+      failure: failure?.message ?? null,
+    }
+    if (objects !== null) {
+      this.#objects = [...objects.values()]
+      this.#accept(this.#objects)
+    }
+    this.#onNews()
+  }
+
+  #accept(objects: readonly KubeObject[]): void {
+    const value = this.#read(objects)
+    const text = JSON.stringify(value)
+    if (text === this.#text && this.heard.value !== null) return
+    this.#text = text
+    this.heard = { ...this.heard, value }
+  }
+}
