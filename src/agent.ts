@@ -14,7 +14,7 @@ import type { Pull, PullChoice, PullVia } from './drift/pull.ts'
 import type { NodeReport } from './drift/report.ts'
 import { PullpathError } from './errors.ts'
 import type { ClusterWatch } from './kube/cluster-watch.ts'
-import type { KubeApi } from './kube/kube-api.ts'
+import type { OpenedCluster } from './kube/watch-cluster.ts'
 import { AgentMetrics } from './metrics/agent-metrics.ts'
 import { TRIGGERS, type Trigger } from './metrics/catalogue.ts'
 import { metricsPage } from './metrics/metrics-page.ts'
@@ -48,8 +48,8 @@ export interface AgentOptions {
   evaluate?: Evaluate
   /** Opens containerd's socket; a test may hand in a daemon of its own. */
   openDaemon?: typeof openDaemon
-  /** Opens the API server; a test may hand in one of its own. null: there is none, or it is not to be asked. */
-  openKube?: (config: Config) => Promise<KubeApi | null>
+  /** Opens the API server; a test may hand in one of its own. It never rejects. */
+  openKube?: (config: Config) => Promise<OpenedCluster>
 }
 
 /** A running agent. */
@@ -294,19 +294,11 @@ class RunningAgent implements Agent, AgentState {
   /** What the cluster says counts for the reader that is in force now; its code is loaded only where there is one. */
   async #watchCluster(): Promise<ClusterWatch | null> {
     const [config, reader] = [this.#config, this.#reader]
-    const api = (await this.#options.openKube?.(config)) ?? null
-    if (api === null) {
-      reader.hearCluster(null)
-      return null
-    }
-    const { ClusterWatch } = await import('./kube/cluster-watch.ts')
-    return new ClusterWatch({
-      config,
-      api,
-      onAnswer: (answer) => {
-        reader.hearCluster(answer)
-        this.#inputsWatcher.nudge()
-      },
+    const opened: OpenedCluster = (await this.#options.openKube?.(config)) ?? { state: 'off' }
+    const { watchCluster } = await import('./kube/watch-cluster.ts')
+    return watchCluster(opened, config, (answer) => {
+      reader.hearCluster(answer)
+      this.#inputsWatcher.nudge()
     })
   }
 

@@ -196,5 +196,5 @@ export function editAt(place: SourcePosition | null, change: string, why: string
 
 /** As a shell takes it for one word. */
 export function shellWord(text: string): string {
-  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
+  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }
