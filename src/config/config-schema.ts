@@ -98,12 +98,23 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
     }),
     spegel: section("Spegel's settings.", {
       from: choice(
-        'Where they are read from. Without a Kubernetes API the files of `values` serve for all but `none`.',
+        'Where they are read from: the DaemonSet or the HelmRelease of the cluster, or files. Without a Kubernetes API, until it has answered once, and for commands the files of `values` serve for all but `none`.',
         ['daemonset', 'helmrelease', 'values', 'none'],
         'daemonset',
       ),
-      namespace: { type: 'string', description: 'The namespace of Spegel.', default: 'kube-system', minLength: 1 },
-      name: { type: 'string', description: 'The name of its release.', default: 'spegel', minLength: 1 },
+      namespace: {
+        type: 'string',
+        description: 'The namespace of Spegel; of its HelmRelease, where that is read.',
+        default: 'kube-system',
+        minLength: 1,
+      },
+      name: {
+        type: 'string',
+        description:
+          'The name of its release: the DaemonSet is called so, or `<name>-spegel` where it has no `spegel` in it.',
+        default: 'spegel',
+        minLength: 1,
+      },
       values: texts('Absolute paths of a HelmRelease, Helm values, a rendered DaemonSet or arguments.', [
         '/etc/pullpath/spegel/*.yaml',
       ]),
@@ -119,7 +130,7 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       "The daemon's socket, such as `/run/containerd/containerd.sock`: it is asked what it knows. Its directory must be mounted, not the socket, which a restart replaces. null: the daemon is not asked.",
     ),
     version: version(
-      'The release of containerd; null: as the daemon says, else that of the newest Talos release is assumed, and said.',
+      'The release of containerd; null: as the daemon says, else as the Node in Kubernetes does, else that of the newest Talos release is assumed, and said.',
     ),
     pullMode: {
       type: ['string', 'null'],

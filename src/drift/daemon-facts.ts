@@ -58,7 +58,9 @@ export function daemonFactsOf({ hostsDir, configured, version, running, file, st
     stale,
     assumed: [
       ...(version.origin === 'assumed'
-        ? [`containerd ${version.value.text}, as the newest Talos release has it (containerd.socket or .version)`]
+        ? [
+            `containerd ${version.value.text}, as the newest Talos release has it (containerd.socket or .version, or the Kubernetes API)`,
+          ]
         : []),
       ...(configPath.origin === 'assumed'
         ? [`config_path is ${hostsDir} (containerd.${running === null ? 'socket or .configFile' : 'configFile'})`]

@@ -32,7 +32,9 @@ export class SpegelIntentReader {
 function readNow(objects: readonly ClusterObject[], version: Version | null): IntentReading {
   try {
     const { intent, problems, notes } = readSpegelObjects(objects, { version })
-    return { intent: { talos: null, spegel: intent, problems, notes }, problem: null }
+    // What a HelmRelease takes from elsewhere is told of the release, with whether it could be read.
+    const told = notes.filter((it) => it.code !== 'VALUES_FROM_INVISIBLE')
+    return { intent: { talos: null, spegel: intent, problems, notes: told }, problem: null }
   } catch (error) {
     // A defect of a parser must not end the agent either.
     const problem = error instanceof PullpathError ? error.toLine() : `a fault of Pullpath itself: ${String(error)}`

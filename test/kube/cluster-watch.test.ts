@@ -91,7 +91,7 @@ function withSpegel(values = HARBOR_VALUES): MemoryKube {
 }
 
 const registriesOf = ({ spegel }: ClusterAnswer) => spegel?.intent?.spegel?.mirroredRegistries.map((it) => it.url)
-const valueOf = <T>(value: T | 'absent' | null | undefined): T => {
+const given = <T>(value: T | 'absent' | null | undefined): T => {
   if (value === null || value === undefined || value === 'absent') throw new Error(`it is ${value}`)
   return value
 }
@@ -131,7 +131,7 @@ t.test('an edited DaemonSet is the intent at once, and its status alone changes 
   const before = last().spegel?.intent
   kube.put(PATHS.daemonSets, daemonSetObject(HARBOR_VALUES, { desired: 4 }))
   t.equal(last().spegel?.intent, before, 'the same object')
-  t.equal(valueOf(last().facts.daemonSet.value).desired, 4)
+  t.equal(given(last().facts.daemonSet.value).desired, 4)
   const edited = { spegel: { ...HARBOR_VALUES.spegel, mirroredRegistries: ['https://ghcr.io'] } }
   kube.put(PATHS.daemonSets, daemonSetObject(edited, { generation: 2 }))
   t.same(registriesOf(last()), ['https://ghcr.io'])
@@ -152,7 +152,7 @@ t.test('a HelmRelease that is edited first asks for what the DaemonSet does not 
   const edited = { spegel: { ...HARBOR_VALUES.spegel, prependExisting: false } }
   kube.put(PATHS.releases, releaseObject(edited, { generation: 2, status: { observedGeneration: 1 } }))
   await settled()
-  const asked = valueOf(last().facts.release?.value)
+  const asked = given(last().facts.release?.value)
   t.same([asked.spegel?.prependExisting, asked.isObserved], [false, false])
   t.equal(last().spegel?.intent?.spegel?.prependExisting, true, 'the DaemonSet is the intent')
   kube.put(PATHS.daemonSets, daemonSetObject(edited, { generation: 2 }))
@@ -182,13 +182,13 @@ t.test('the chart and the values that a HelmRelease names are read with it, and 
   const { answers, last } = await watch(t, kube, 'from: helmrelease')
   t.same(registriesOf(last()), ['https://docker.io'])
   t.equal(last().spegel?.intent?.spegel?.version.text, '0.7.3')
-  t.same(valueOf(last().facts.release?.value).unseen, ['Secret kube-system/spegel-secret'])
+  t.same(given(last().facts.release?.value).unseen, ['Secret kube-system/spegel-secret'])
   t.notOk(
     kube.requests.some((it) => /secret/i.test(it)),
     'a Secret is never asked for',
   )
   const seen = answers.flatMap((it) =>
-    it.facts.release?.value == null ? [] : [valueOf(it.facts.release.value).spegel?.version.text],
+    it.facts.release?.value == null ? [] : [given(it.facts.release.value).spegel?.version.text],
   )
   t.same([...new Set(seen)], ['0.7.3'])
 
