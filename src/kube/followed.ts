@@ -1,4 +1,4 @@
-import type { Heard } from '../drift/cluster-facts.ts'
+import { type Heard, NOT_HEARD } from '../drift/cluster-facts.ts'
 import type { FollowedObjects, KubeApi, KubeFailure, KubeObject, KubeQuery } from './kube-api.ts'
 
 /** One collection that is followed, and what its objects say; equal readings stay the same object. */
@@ -9,7 +9,7 @@ export class Followed<T> {
   #following: { key: string; path: string; stop(): void } | null = null
   #text = ''
   #objects: readonly KubeObject[] | null = null
-  heard: Heard<T> = { value: null, knownUntil: null, failure: null }
+  heard: Heard<T> = NOT_HEARD
   /** Why it is not followed at this moment; null: it is, or nothing was followed yet. */
   failure: KubeFailure | null = null
 
@@ -41,7 +41,7 @@ export class Followed<T> {
     this.stop()
     this.#objects = null
     this.#text = ''
-    this.heard = { value: null, knownUntil: null, failure: null }
+    this.heard = NOT_HEARD
     this.failure = null
     // Whoever hears at once, while this still follows nothing, must not be taken for one that was stopped.
     const following = { key, path, stop: () => {} }
