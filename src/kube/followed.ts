@@ -46,10 +46,10 @@ export class Followed<T> {
     // Whoever hears at once, while this still follows nothing, must not be taken for one that was stopped.
     const following = { key, path, stop: () => {} }
     this.#following = following
-    const { stop } = this.#api.follow(path, selector, (state) => {
+    const follower = this.#api.follow(path, selector, (state) => {
       if (this.#following === following) this.#take(state)
     })
-    following.stop = stop
+    following.stop = () => follower.stop()
   }
 
   stop(): void {
