@@ -73,7 +73,16 @@ function waysToSee(daemon: DaemonFacts, node: NodeFacts, unseen: readonly Eviden
       why: 'shows whether the API server serves; where it refuses the agent, the message names the rule that its role lacks',
     })
   }
-  if (isDown('intent_talos', 'intent_spegel')) {
+  const { cluster } = node
+  const isLive = cluster?.intent != null
+  if (isDown('intent_spegel') && isLive && cluster.where !== null) {
+    const { namespace, daemonSet } = cluster.where
+    remedy.push({
+      command: `kubectl -n ${shellWord(namespace)} get daemonset ${shellWord(daemonSet)} -o yaml`,
+      why: 'shows what Spegel is told: mend it in Git, where it comes from',
+    })
+  }
+  if (isDown('intent_talos') || (isDown('intent_spegel') && !isLive && !isDown('kube'))) {
     remedy.push({
       command: 'kubectl -n kube-system describe daemonset pullpath',
       why: 'shows which ConfigMap stands behind the file: mend it in Git',

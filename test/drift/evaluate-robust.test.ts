@@ -3,6 +3,7 @@ import t from 'tap'
 import { evaluate } from '../../src/drift/evaluate.ts'
 import { REASONS } from '../../src/drift/reasons.ts'
 import { directoryNode, fileNode, type TreeNode } from '../../src/hosts/tree.ts'
+import { cluster, daemonSet, kubernetesNode, pod, release } from '../fixtures/cluster.ts'
 import {
   daemonFacts,
   intentOf,
@@ -113,6 +114,79 @@ t.test('evaluates any tree, and never calls in sync what it could not see', asyn
   )
   t.pass('4000 random trees')
 })
+
+t.test(
+  'whatever the cluster says beside any tree, each finding has a command, and one fact is found once',
+  async (t) => {
+    const time = fc.constantFrom('2026-09-01T11:40:02.000Z', '2026-08-01T00:00:00.000Z')
+    const heardOf = <T>(value: fc.Arbitrary<T>) => {
+      return fc.record({
+        value: fc.option(value),
+        knownUntil: fc.option(time),
+        failure: fc.option(fc.constant('connect ECONNREFUSED')),
+      })
+    }
+    const placement = fc.constantFrom(
+      { nodeSelector: {}, affinity: null, tolerations: [] },
+      { nodeSelector: { pool: 'worker' }, affinity: [], tolerations: [] },
+    )
+    const pods = fc.record({
+      ready: fc.boolean(),
+      isTerminating: fc.boolean(),
+      isBroken: fc.boolean(),
+      words: fc.string(),
+      templateGeneration: fc.option(fc.constantFrom('1', '2')),
+      configuration: fc.option(
+        fc.record({
+          state: fc.constantFrom('finished' as const, 'failing' as const, 'pending' as const),
+          finishedAt: fc.option(time),
+          words: fc.string(),
+        }),
+      ),
+    })
+    const releases = fc.record({
+      suspended: fc.boolean(),
+      isObserved: fc.boolean(),
+      ready: fc.option(fc.boolean()),
+      isReconciling: fc.boolean(),
+      spegel: fc.constantFrom(null, spegelIntent(['https://ghcr.io'])),
+    })
+    const facts = fc.record({
+      where: fc.constantFrom(null, { namespace: 'kube-system', daemonSet: 'spegel' }),
+      daemonSet: heardOf(
+        fc.oneof(
+          fc.constant('absent' as const),
+          fc.record({ placement, desired: fc.option(fc.nat(2)) }).map((it) => daemonSet(it)),
+        ),
+      ),
+      pods: heardOf(
+        fc.array(
+          pods.map((it) => pod(it)),
+          { maxLength: 2 },
+        ),
+      ),
+      release: fc.option(
+        heardOf(
+          fc.oneof(
+            fc.constant('absent' as const),
+            releases.map((it) => release(it)),
+          ),
+        ),
+      ),
+      node: fc.option(fc.constant(kubernetesNode())),
+    })
+    fc.assert(
+      fc.property(tree, facts, (hosts, known) => {
+        const report = evaluate(intent, observing(hosts), daemonFacts(), nodeFacts({ cluster: cluster(known) }))
+        const ids = report.findings.map((it) => it.id)
+        if (ids.includes('node/spegel-absent') && ids.includes('node/spegel-not-ready')) return false
+        return new Set(ids).size === ids.length && report.findings.every((it) => it.remedy.length > 0)
+      }),
+      { numRuns: 1500 },
+    )
+    t.pass('1500 random clusters')
+  },
+)
 
 t.test('is a function: the same inputs give the same report', async (t) => {
   fc.assert(

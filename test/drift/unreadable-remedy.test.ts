@@ -1,14 +1,21 @@
 import t from 'tap'
 import { evaluate } from '../../src/drift/evaluate.ts'
+import type { NodeFacts } from '../../src/drift/facts.ts'
 import type { InputReport } from '../../src/drift/report.ts'
 import { directoryNode } from '../../src/hosts/tree.ts'
+import { cluster } from '../fixtures/cluster.ts'
 import { daemonFacts, intentOf, mirror, nodeFacts, observing, talosIntent } from '../fixtures/intents.ts'
 
 const HARBOR = '192.168.1.106'
 
-function commands(inputs: readonly InputReport['input'][], hosts = directoryNode()) {
+function commands(
+  inputs: readonly InputReport['input'][],
+  hosts = directoryNode(),
+  known: NodeFacts['cluster'] = null,
+) {
   const intent = intentOf(talosIntent([mirror(HARBOR, [`http://${HARBOR}`])]), null)
-  const node = nodeFacts({ inputs: inputs.map((input) => ({ input, up: false, message: 'permission denied' })) })
+  const down = inputs.map((input) => ({ input, up: false, message: 'permission denied' }))
+  const node = nodeFacts({ inputs: down, cluster: known })
   const { findings } = evaluate(intent, observing(hosts), daemonFacts(), node)
   return findings.find((it) => it.reason === 'unreadable')?.remedy.map((it) => it.command)
 }
@@ -26,4 +33,11 @@ t.test('what cannot be seen is shown where it stands', async (t) => {
   t.equal(commands(['intent_talos', 'intent_spegel'])?.length, 1)
   const locked = directoryNode([[HARBOR, { kind: 'unreadable', code: 'EACCES', message: 'permission denied' }]])
   t.match(commands([], locked), [ON_DISK])
+})
+
+t.test('what comes from the cluster is looked at there', async (t) => {
+  const live = cluster({ intent: { source: 'daemonset kube-system/spegel', knownUntil: null } })
+  t.match(commands(['intent_spegel'], directoryNode(), live), [/^kubectl -n kube-system get daemonset spegel -o yaml$/])
+  t.match(commands(['kube'], directoryNode(), live), [/^kubectl get --raw \/readyz\?verbose$/])
+  t.equal(commands(['kube', 'intent_spegel'], directoryNode(), cluster())?.length, 1, 'no ConfigMap is at fault')
 })
