@@ -1,14 +1,13 @@
 import type { Config } from '../config/config.ts'
 import type { ClusterAnswer, ClusterFacts, Heard, KubernetesNode } from '../drift/cluster-facts.ts'
-import type { InputFailure } from '../input-failure.ts'
-import type { Intent } from '../intent/intent.ts'
 import { parseVersion, type Version } from '../version.ts'
 import { type KubeClock, systemClock } from './clock.ts'
-import { type FailedRequest, inputFailureOf, isDenied, kubeFailure } from './cluster-failure.ts'
+import { type FailedRequest, kubeFailure } from './cluster-failure.ts'
 import { type DaemonSetReading, readDaemonSet, selectorText } from './daemonset-object.ts'
 import { Followed } from './followed.ts'
 import { type ReleaseReading, readHelmRelease, type Sources, sourcesKey, sourcesOf } from './helmrelease-object.ts'
 import { type KubeApi, KubeError, type KubeFailure, type KubeObject } from './kube-api.ts'
+import { LiveIntent } from './live-intent.ts'
 import { readNode } from './node-object.ts'
 import { readPods } from './pod-object.ts'
 import { readSources } from './read-sources.ts'
@@ -58,9 +57,7 @@ export class ClusterWatch {
   #isNodeAsked = false
   #cancelNode = () => {}
   #cancelSources = () => {}
-  /** The last that could be read of each form: it stays in force. */
-  #intent: Intent | null = null
-  #intentSource = ''
+  readonly #live = new LiveIntent()
 
   constructor({ config, api, onAnswer, clock = systemClock }: ClusterWatchOptions) {
     const { spegel } = config.intent
@@ -247,28 +244,20 @@ export class ClusterWatch {
     // As long as what it names is being read, it would seem to ask for something else.
     if (!this.#isReadingSources) this.#wholeRelease = this.#release.heard.value
     const spegel = this.#liveIntent()
+    const { source } = this.#live
     const facts: ClusterFacts = {
       where: this.#isSpegelWanted ? { namespace: this.#place.namespace, daemonSet: this.#place.name } : null,
       daemonSet: factsOf(daemonSet),
       pods: this.#pods.heard,
       release: this.#releasePlace === null ? null : factsOf({ ...this.#release.heard, value: this.#wholeRelease }),
       node: this.#node,
-      intent:
-        spegel === null || this.#intent === null
-          ? null
-          : { source: this.#intentSource, knownUntil: this.#source.heard.knownUntil },
+      intent: source === null ? null : { source, knownUntil: this.#source.heard.knownUntil },
     }
     this.#onAnswer({ facts, spegel, failure: kubeFailure(this.#failed()) })
   }
 
   #failed(): FailedRequest[] {
-    const followed = [this.#daemonSet, this.#pods, this.#release].flatMap(
-      ({ path, failure, heard }): FailedRequest[] => {
-        return path === null || failure === null
-          ? []
-          : [{ path, verbs: 'list and watch', failure, knownUntil: heard.knownUntil }]
-      },
-    )
+    const followed = [this.#daemonSet, this.#pods, this.#release].flatMap((it) => failureOfFollowed(it) ?? [])
     if (this.#nodeFailure === null) return followed
     return [
       ...followed,
@@ -276,48 +265,23 @@ export class ClusterWatch {
     ]
   }
 
+  #liveIntent(): ClusterAnswer['spegel'] {
+    const { from } = this.#config.intent.spegel
+    if (from !== 'daemonset' && from !== 'helmrelease') return null
+    const place = from === 'daemonset' ? this.#place : this.#releasePlace
+    const value = from === 'daemonset' ? this.#daemonSet.heard.value : this.#wholeRelease
+    return this.#live.take(`${from} ${place?.namespace}/${place?.name}`, value, failureOfFollowed(this.#source))
+  }
+
   /** What Spegel's intent is read from. */
   get #source(): Followed<DaemonSetReading | 'absent'> | Followed<ReleaseReading | 'absent'> {
     return this.#config.intent.spegel.from === 'helmrelease' ? this.#release : this.#daemonSet
   }
-
-  /**
-   * The intent in force: the last that could be read. While the API server is away nothing in the cluster can come to
-   * this node either, so that it counts as it is; where the API server denies it, others may see what this agent does not.
-   */
-  #liveIntent(): { intent: Intent | null; failure: InputFailure | null } | null {
-    const { from } = this.#config.intent.spegel
-    if (from !== 'daemonset' && from !== 'helmrelease') return null
-    const { heard, failure, path } = this.#source
-    const place = from === 'daemonset' ? this.#place : this.#releasePlace
-    const name = `${from} ${place?.namespace}/${place?.name}`
-    const value = from === 'helmrelease' ? this.#wholeRelease : heard.value
-    if (value !== null && value !== 'absent' && value.intent !== null) {
-      this.#intent = value.intent
-      this.#intentSource = name
-    }
-    const intent = this.#intent
-    if (failure !== null && path !== null && (intent === null || isDenied(failure))) {
-      return {
-        intent,
-        failure: inputFailureOf({ path, verbs: 'list and watch', failure, knownUntil: heard.knownUntil }),
-      }
-    }
-    if (value === null) {
-      return {
-        intent,
-        failure: intent === null ? { reason: 'silent', message: `${name}: the API server has not answered yet` } : null,
-      }
-    }
-    if (value === 'absent') return { intent, failure: intent === null ? notThere(name) : null }
-    const { problem } = value
-    return { intent, failure: problem === null ? null : { reason: 'invalid', message: `${name}: ${problem}` } }
-  }
 }
 
-function notThere(name: string): InputFailure {
-  const message = `there is no ${name}: where Spegel has another place, set intent.spegel.namespace and .name, and where it is not used intent.spegel.from: none`
-  return { reason: 'unreadable', message }
+function failureOfFollowed({ path, failure, heard }: Followed<unknown>): FailedRequest | null {
+  if (path === null || failure === null) return null
+  return { path, verbs: 'list and watch', failure, knownUntil: heard.knownUntil }
 }
 
 function known<T>(value: T | 'absent' | null): T | null {
