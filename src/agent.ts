@@ -14,7 +14,7 @@ import type { Pull, PullChoice, PullVia } from './drift/pull.ts'
 import type { NodeReport } from './drift/report.ts'
 import { PullpathError } from './errors.ts'
 import type { ClusterWatch } from './kube/cluster-watch.ts'
-import type { OpenedCluster } from './kube/watch-cluster.ts'
+import { type OpenedKube, openKube } from './kube/open-kube.ts'
 import { AgentMetrics } from './metrics/agent-metrics.ts'
 import { TRIGGERS, type Trigger } from './metrics/catalogue.ts'
 import { metricsPage } from './metrics/metrics-page.ts'
@@ -49,7 +49,7 @@ export interface AgentOptions {
   /** Opens containerd's socket; a test may hand in a daemon of its own. */
   openDaemon?: typeof openDaemon
   /** Opens the API server; a test may hand in one of its own. It never rejects. */
-  openKube?: (config: Config) => Promise<OpenedCluster>
+  openKube?: (config: Config) => Promise<OpenedKube>
 }
 
 /** A running agent. */
@@ -291,10 +291,19 @@ class RunningAgent implements Agent, AgentState {
     })
   }
 
+  readonly #openKube = (config: Config): Promise<OpenedKube> => {
+    const env = this.#options.env ?? process.env
+    return openKube(config.kubernetes.enabled, { env, userAgent: `pullpath/${packageJson.version}` })
+  }
+
   /** What the cluster says counts for the reader that is in force now; its code is loaded only where there is one. */
   async #watchCluster(): Promise<ClusterWatch | null> {
     const [config, reader] = [this.#config, this.#reader]
-    const opened: OpenedCluster = (await this.#options.openKube?.(config)) ?? { state: 'off' }
+    const opened = await (this.#options.openKube ?? this.#openKube)(config)
+    if (opened.state === 'off') {
+      reader.hearCluster(null)
+      return null
+    }
     const { watchCluster } = await import('./kube/watch-cluster.ts')
     return watchCluster(opened, config, (answer) => {
       reader.hearCluster(answer)

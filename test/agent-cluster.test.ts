@@ -211,3 +211,22 @@ t.test('a reload of the configuration keeps what is known, and asks anew', async
   t.same(kube.followed, before, 'each collection is followed once')
   t.ok(kube.requests.some((request) => request.includes('spec.nodeName=k8s-2')))
 })
+
+t.test(
+  'an API server that was asked for and cannot be had is an input that is down, and the files serve',
+  async (t) => {
+    const node = writeNodeDirectory(t.testdir({}), REGISTRIES, { more: 'kubernetes: { enabled: on }\n' })
+    const text = readFileSync(node.configFile, 'utf8')
+    writeFileSync(node.configFile, text.replace('from: values', LIVE))
+    const agent = await startAgent({ configFile: node.configFile, env: {}, logger: pino({ level: 'silent' }) })
+    t.teardown(() => agent.stop())
+    const report: NodeReport = JSON.parse(await (await fetch(`${agent.url}/api/v1/report`)).text())
+    t.match(report.inputs, [
+      { input: 'hosts', up: true },
+      { input: 'intent_talos', up: true },
+      { input: 'intent_spegel', up: true },
+      { input: 'kube', up: false, message: /kubernetes\.enabled is on, but KUBERNETES_SERVICE_HOST is not set/ },
+    ])
+    t.match(report.findings, [{ reason: 'unreadable' }])
+  },
+)

@@ -2,19 +2,17 @@ import type { Config } from '../config/config.ts'
 import type { ClusterAnswer } from '../drift/cluster-facts.ts'
 import { kubeFailure } from './cluster-failure.ts'
 import { ClusterWatch } from './cluster-watch.ts'
-import type { KubeApi, KubeFailure } from './kube-api.ts'
+import type { KubeFailure } from './kube-api.ts'
+import type { OpenedKube } from './open-kube.ts'
 
-/** Whether the cluster is asked: not at all, in vain until a restart, or by this. */
-export type OpenedCluster = { state: 'off' } | { state: 'down'; failure: KubeFailure } | { state: 'open'; api: KubeApi }
-
-/** The watch that is to be started; null where there is nothing to watch. `onAnswer` hears null where nothing is asked. */
+/** The watch that is to be started; null where the API server cannot be had, which is heard at once. */
 export function watchCluster(
-  opened: OpenedCluster,
+  opened: Exclude<OpenedKube, { state: 'off' }>,
   config: Config,
-  onAnswer: (answer: ClusterAnswer | null) => void,
+  onAnswer: (answer: ClusterAnswer) => void,
 ): ClusterWatch | null {
   if (opened.state === 'open') return new ClusterWatch({ config, api: opened.api, onAnswer })
-  onAnswer(opened.state === 'off' ? null : nothingSeen(opened.failure))
+  onAnswer(nothingSeen(opened.failure))
   return null
 }
 

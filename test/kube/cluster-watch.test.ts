@@ -1,7 +1,6 @@
 import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config/read-config.ts'
 import type { ClusterAnswer } from '../../src/drift/cluster-facts.ts'
-import type { KubeClock } from '../../src/kube/clock.ts'
 import { ClusterWatch } from '../../src/kube/cluster-watch.ts'
 import type { KubeFailure } from '../../src/kube/kube-api.ts'
 import { MemoryKube } from '../fixtures/memory-kube.ts'
@@ -13,44 +12,9 @@ import {
   podObject,
   releaseObject,
 } from '../fixtures/spegel-objects.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 const START = '2026-09-01T12:00:00.000Z'
-
-/** Time that passes when a test says so. */
-class VirtualClock implements KubeClock {
-  #now = Date.parse(START)
-  #timers: { at: number; then: () => void }[] = []
-
-  now(): number {
-    return this.#now
-  }
-
-  after(ms: number, then: () => void): () => void {
-    const timer = { at: this.#now + ms, then }
-    this.#timers.push(timer)
-    return () => {
-      this.#timers = this.#timers.filter((it) => it !== timer)
-    }
-  }
-
-  random(): number {
-    return 0.5
-  }
-
-  /** Runs what becomes due on the way, with whatever follows from it before time goes on. */
-  async pass(ms: number): Promise<void> {
-    const end = this.#now + ms
-    for (;;) {
-      const next = this.#timers.filter((it) => it.at <= end).sort((a, b) => a.at - b.at)[0]
-      if (next === undefined) break
-      this.#timers = this.#timers.filter((it) => it !== next)
-      this.#now = next.at
-      next.then()
-      await settled()
-    }
-    this.#now = end
-  }
-}
 
 /** Everything that the memory API answers has come to whoever asked. */
 function settled(): Promise<void> {
@@ -68,7 +32,7 @@ async function watch(t: Test, kube: MemoryKube, spegel = 'from: daemonset'): Pro
   const text = `node: { name: k8s-1, ip: 192.168.1.98 }\nintent: { spegel: { ${spegel} } }\n`
   const config = readConfig(text, 'config.yaml', { env: {}, hostname: 'k8s-1' })
   const answers: ClusterAnswer[] = []
-  const clock = new VirtualClock()
+  const clock = new VirtualClock(Date.parse(START))
   const cluster = new ClusterWatch({ config, api: kube, clock, onAnswer: (answer) => answers.push(answer) })
   t.teardown(() => cluster.stop())
   await cluster.start()
@@ -318,7 +282,7 @@ t.test('after its end nothing is told and nothing asked', async (t) => {
   const kube = withSpegel()
   const text = 'node: { name: k8s-1, ip: 192.168.1.98 }\n'
   const config = readConfig(text, 'config.yaml', { env: {}, hostname: 'k8s-1' })
-  const clock = new VirtualClock()
+  const clock = new VirtualClock(Date.parse(START))
   let told = 0
   const cluster = new ClusterWatch({ config, api: kube, clock, onAnswer: () => told++ })
   await cluster.start()
