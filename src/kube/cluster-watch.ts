@@ -115,9 +115,12 @@ export class ClusterWatch {
 
   /** What is known decides what is followed further: each of these does nothing where that has not changed. */
   #followAll(): void {
-    const release = this.#release.objects?.[0]
-    if (this.#config.intent.spegel.from === 'helmrelease' && release !== undefined && this.#releasePlace !== null) {
-      this.#place = daemonSetOfRelease(release, this.#releasePlace)
+    if (this.#config.intent.spegel.from === 'helmrelease' && this.#releasePlace !== null) {
+      // It says where the DaemonSet is: elsewhere there is none.
+      this.#followRelease(this.#releasePlace)
+      if (!this.#release.isHeard) return
+      const release = this.#release.objects?.[0]
+      if (release !== undefined) this.#place = daemonSetOfRelease(release, this.#releasePlace)
     }
     const { namespace, name } = this.#place
     this.#daemonSet.follow(`/apis/apps/v1/namespaces/${namespace}/daemonsets`, {
@@ -257,7 +260,10 @@ export class ClusterWatch {
   }
 
   #failed(): FailedRequest[] {
-    const followed = [this.#daemonSet, this.#pods, this.#release].flatMap((it) => failureOfFollowed(it) ?? [])
+    // A Flux before 2.3 has no such API: that is no reason to call anything unseen that nobody asked for.
+    const isOldFlux = this.#release.failure?.reason === 'not-found' && this.#source !== this.#release
+    const wanted = [this.#daemonSet, this.#pods, ...(isOldFlux ? [] : [this.#release])]
+    const followed = wanted.flatMap((it) => failureOfFollowed(it) ?? [])
     if (this.#nodeFailure === null) return followed
     return [
       ...followed,

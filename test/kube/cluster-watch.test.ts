@@ -172,6 +172,24 @@ t.test('a HelmRelease installs where it says', async (t) => {
   t.same(last().facts.where, { namespace: 'kube-system', daemonSet: 'spegel' })
   t.match(last().facts.pods.value, [{ name: 'spegel-x7k2p' }])
   t.equal(last().facts.intent?.source, 'helmrelease flux-apps/spegel')
+  t.notOk(
+    kube.requests.some((it) => it.includes('flux-apps/daemonsets')),
+    'nobody is looked for where he is not',
+  )
+})
+
+t.test('a Flux that has no such API is no failure, unless its HelmRelease is the intent', async (t) => {
+  const missing: KubeFailure = { reason: 'not-found', message: 'GET helmreleases: 404 page not found' }
+  const kube = withSpegel()
+  kube.deny(PATHS.releases, missing)
+  const { last } = await watch(t, kube)
+  t.equal(last().failure, null)
+  t.match(last().facts.release, { value: null, failure: missing.message })
+  const asked = withSpegel()
+  asked.deny(PATHS.releases, missing)
+  const wanted = (await watch(t, asked, 'from: helmrelease')).last()
+  t.match(wanted.failure?.message, '404 page not found')
+  t.equal(wanted.spegel?.intent, null)
 })
 
 t.test('while the API server is away all stays as it was known, with its age', async (t) => {
