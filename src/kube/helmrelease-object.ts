@@ -38,9 +38,10 @@ export function sourcesOf(release: KubeObject, { namespace }: ObjectPlace): Sour
   return [...chart, ...values]
 }
 
-/** Changes whenever Flux has looked at the sources anew: they must be read again then. */
+/** Changes with the object and whenever Flux has looked at the sources anew: they must be read again then. */
 export function sourcesKey(release: KubeObject): string {
   return JSON.stringify([
+    textAt(release, 'metadata', 'uid'),
     numberAt(release, 'metadata', 'generation'),
     textAt(release, 'status', 'lastAttemptedRevision'),
     textAt(release, 'status', 'lastAttemptedConfigDigest'),

@@ -160,6 +160,13 @@ t.test('the chart and the values that a HelmRelease names are read with it, and 
   kube.put(PATHS.releases, releaseObject({}, { spec, status: { lastAttemptedConfigDigest: 'sha256:2' } }))
   await settled()
   t.same(registriesOf(last()), ['https://ghcr.io'], 'read again when Flux has')
+
+  kube.remove(PATHS.releases, 'spegel')
+  kube.put(PATHS.configMaps, configMap('https://quay.io'))
+  const again = releaseObject({}, { spec, status: { lastAttemptedConfigDigest: 'sha256:2' } })
+  kube.put(PATHS.releases, { ...again, metadata: Object.assign({ uid: 'another' }, again.metadata) })
+  await settled()
+  t.same(registriesOf(last()), ['https://quay.io'], 'and where another stands in its place')
 })
 
 t.test('a HelmRelease installs where it says', async (t) => {
