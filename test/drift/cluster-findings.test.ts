@@ -1,3 +1,4 @@
+import { Ajv } from 'ajv'
 import t from 'tap'
 import type { ClusterFacts } from '../../src/drift/cluster-facts.ts'
 import { evaluate } from '../../src/drift/evaluate.ts'
@@ -5,9 +6,13 @@ import type { NodeFacts } from '../../src/drift/facts.ts'
 import { type EndpointProbe, NOTHING_PROBED, type SpegelHealth } from '../../src/drift/probes.ts'
 import type { NodeReport } from '../../src/drift/report.ts'
 import type { DirectoryNode } from '../../src/hosts/tree.ts'
+import { SCHEMAS } from '../../src/server/schemas.ts'
 import { cluster, daemonSet, heard, kubernetesNode, pod, REGISTRIES, release, stale } from '../fixtures/cluster.ts'
 import { daemonFacts, intentOf, mirror, nodeFacts, observing, spegelIntent, talosIntent } from '../fixtures/intents.ts'
 import { NODE_STATES } from '../fixtures/node-states.ts'
+
+const ajv = new Ajv({ strict: false })
+for (const schema of SCHEMAS) ajv.addSchema(schema)
 
 const HARBOR = '192.168.1.106'
 const talos = talosIntent([mirror(HARBOR, [`http://${HARBOR}`])])
@@ -281,7 +286,9 @@ const cases: readonly Case[] = [
 
 for (const { name, facts, node, tree, reason, cause, summary, observed, commands, note } of cases) {
   t.test(name, async (t) => {
-    const { findings, notes } = reportOf(facts, node, tree)
+    const report = reportOf(facts, node, tree)
+    const { findings, notes } = report
+    t.ok(ajv.validate('NodeReport#', report), ajv.errorsText())
     t.same(
       findings.map((it) => it.id),
       reason === null ? [] : [`node/${reason}`],
