@@ -60,6 +60,13 @@ export const ListContentResponse = message(`${CONTENT}.ListContentResponse`, { i
 export const ListStatusesRequest = message(`${CONTENT}.ListStatusesRequest`, { filters: repeatedStrings(1) })
 export const ListStatusesResponse = message(`${CONTENT}.ListStatusesResponse`, { statuses: repeated(1, IngestStatus) })
 
+export const ReadContentRequest = message(`${CONTENT}.ReadContentRequest`, {
+  digest: string(1),
+  offset: int64(2),
+  size: int64(3),
+})
+export const ReadContentResponse = message(`${CONTENT}.ReadContentResponse`, { offset: int64(1), data: bytes(2) })
+
 const Descriptor = message('containerd.types.Descriptor', { mediaType: string(1), digest: string(2), size: int64(3) })
 const Platform = message('containerd.types.Platform', { os: string(1), architecture: string(2) })
 export const Envelope = message('containerd.types.Envelope', {
@@ -104,6 +111,20 @@ export const CreateLeaseRequest = message(`${LEASES}.CreateRequest`, { id: strin
 export const CreateLeaseResponse = message(`${LEASES}.CreateResponse`, { lease: nested(1, Lease) })
 export const DeleteLeaseRequest = message(`${LEASES}.DeleteRequest`, { id: string(1), sync: bool(2) })
 
+const Resource = message(`${LEASES}.Resource`, { id: string(1), type: string(2) })
+export const ListResourcesRequest = message(`${LEASES}.ListResourcesRequest`, { id: string(1) })
+export const ListResourcesResponse = message(`${LEASES}.ListResourcesResponse`, { resources: repeated(1, Resource) })
+
+const CONTAINERS = 'containerd.services.containers.v1'
+const Container = message(`${CONTAINERS}.Container`, {
+  id: string(1),
+  labels: stringMap(2),
+  image: string(3),
+  createdAt: timestamp(8),
+})
+export const GetContainerRequest = message(`${CONTAINERS}.GetContainerRequest`, { id: string(1) })
+export const GetContainerResponse = message(`${CONTAINERS}.GetContainerResponse`, { container: nested(1, Container) })
+
 export const SubscribeRequest = message('containerd.services.events.v1.SubscribeRequest', {
   filters: repeatedStrings(1),
 })
@@ -112,6 +133,7 @@ export const ImageUpdate = message(`${IMAGES}.ImageUpdate`, { name: string(1) })
 export const ImageDelete = message(`${IMAGES}.ImageDelete`, { name: string(1) })
 export const ContentCreate = message('containerd.events.ContentCreate', { digest: string(1), size: int64(2) })
 export const ContentDelete = message('containerd.events.ContentDelete', { digest: string(1) })
+export const ContainerCreate = message('containerd.events.ContainerCreate', { id: string(1), image: string(2) })
 export const SnapshotPrepare = message('containerd.events.SnapshotPrepare', { key: string(1), parent: string(2) })
 export const SnapshotCommit = message('containerd.events.SnapshotCommit', { key: string(1), name: string(2) })
 export const SnapshotRemove = message('containerd.events.SnapshotRemove', { key: string(1) })

@@ -84,6 +84,8 @@ export interface NamespaceClient {
   content(digest: string): Promise<ContentInfo | null>
   /** `filters`: any of them: `labels."containerd.io/distribution.source.docker.io"~=app`. */
   contents(filters: readonly string[]): Promise<ContentInfo[]>
+  /** The first `most` bytes of a blob; null: it is not in the store. */
+  readContent(digest: string, most: number): Promise<Uint8Array | null>
   /** What is being fetched, or was broken off. `filters`: any of them: `ref~="^layer-"`. */
   ingests(filters: readonly string[]): Promise<Ingest[]>
   image(name: string): Promise<ImageRecord | null>
@@ -96,8 +98,12 @@ export interface NamespaceClient {
   createLease(id: string, labels: ReadonlyMap<string, string>): Promise<void>
   /** A pull under way holds one. */
   leases(filters: readonly string[]): Promise<Lease[]>
+  /** What a lease keeps, by its kind: `content`, `ingests`, `snapshots/overlayfs`. null: there is no such lease any more. */
+  leaseResources(id: string): Promise<{ id: string; type: string }[] | null>
   /** Waits until what only it kept is gone, ingests that were broken off among it. False: it was not there. */
   deleteLease(id: string): Promise<boolean>
+  /** null: it is not there. */
+  container(id: string): Promise<Container | null>
   /**
    * Lets containerd (2.1 and later) fetch an image and say every request that it sends. Whatever comes of it, nothing of
    * it is left in the namespace, which must be Pullpath's own. Rejects where the dialogue cannot be had, or something
@@ -149,6 +155,15 @@ export interface Lease {
   labels: ReadonlyMap<string, string>
 }
 
+export interface Container {
+  id: string
+  /** CRI's: `io.kubernetes.pod.namespace`, `io.kubernetes.pod.uid`, `io.kubernetes.container.name`, … */
+  labels: ReadonlyMap<string, string>
+  /** The name of one of its image's records. */
+  image: string
+  createdAt: number | null
+}
+
 export interface EventListener {
   /** Called in the order in which they come. */
   onEvent(event: DaemonEvent): void
@@ -165,6 +180,8 @@ export interface Subscription {
 /** What happened in the daemon. `at`: milliseconds since the epoch. */
 export type DaemonEvent = { at: number; namespace: string } & (
   | { topic: '/images/create' | '/images/update' | '/images/delete'; name: string }
+  /** `image`: one of the names of its image's records. */
+  | { topic: '/containers/create'; id: string; image: string }
   /** 2.1 and later. */
   | { topic: '/content/create'; digest: string; size: number }
   /** Not for what is collected as garbage. */

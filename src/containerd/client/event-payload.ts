@@ -20,6 +20,8 @@ function payloadOf(topic: string, event: Value<typeof native.Any> | null): Paylo
       return { topic, ...native.ImageUpdate.decode(value) }
     case '/images/delete':
       return { topic, ...native.ImageDelete.decode(value) }
+    case '/containers/create':
+      return { topic, ...native.ContainerCreate.decode(value) }
     case '/content/create':
       return { topic, ...native.ContentCreate.decode(value) }
     case '/content/delete':

@@ -1,5 +1,5 @@
 import type { Witness, WitnessTask } from '../witness.ts'
-import type { ContentInfo, ImageRecord, Ingest, Lease, NamespaceClient, Snapshot } from './daemon-client.ts'
+import type { Container, ContentInfo, ImageRecord, Ingest, Lease, NamespaceClient, Snapshot } from './daemon-client.ts'
 import { DaemonRefusal } from './daemon-error.ts'
 import type { DaemonRpc } from './daemon-rpc.ts'
 import * as methods from './methods.ts'
@@ -27,6 +27,14 @@ export class GrpcNamespaceClient implements NamespaceClient {
   async contents(filters: readonly string[]): Promise<ContentInfo[]> {
     const answers = await this.#rpc.callForAll(methods.CONTENT_LIST, { filters }, this.#options)
     return answers.flatMap(({ info }) => info)
+  }
+
+  async readContent(digest: string, most: number): Promise<Uint8Array | null> {
+    // containerd refuses to read beyond the end: OUT_OF_RANGE.
+    const size = Math.min(most, (await this.content(digest))?.size ?? 0)
+    if (size === 0) return null
+    const answers = await orNull(this.#rpc.callForAll(methods.CONTENT_READ, { digest, size }, this.#options))
+    return answers === null ? null : Buffer.concat(answers.map(({ data }) => data))
   }
 
   async ingests(filters: readonly string[]): Promise<Ingest[]> {
@@ -64,8 +72,18 @@ export class GrpcNamespaceClient implements NamespaceClient {
     return [...leases]
   }
 
+  async leaseResources(id: string): Promise<{ id: string; type: string }[] | null> {
+    const answer = await orNull(this.#rpc.call(methods.LEASE_RESOURCES, { id }, this.#options))
+    return answer === null ? null : [...answer.resources]
+  }
+
   async deleteLease(id: string): Promise<boolean> {
     return (await orNull(this.#rpc.call(methods.LEASE_DELETE, { id, sync: true }, this.#options))) !== null
+  }
+
+  async container(id: string): Promise<Container | null> {
+    const answer = await orNull(this.#rpc.call(methods.CONTAINER_GET, { id }, this.#options))
+    return answer?.container ?? null
   }
 
   witness(task: WitnessTask): Promise<Witness> {

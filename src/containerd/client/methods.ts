@@ -51,6 +51,7 @@ export const PLUGINS = method(`${INTROSPECTION}/Plugins`, native.PluginsRequest,
 
 export const CONTENT_INFO = method(`${CONTENT}/Info`, native.ContentInfoRequest, native.ContentInfoResponse)
 export const CONTENT_LIST = method(`${CONTENT}/List`, native.ListContentRequest, native.ListContentResponse)
+export const CONTENT_READ = method(`${CONTENT}/Read`, native.ReadContentRequest, native.ReadContentResponse)
 export const INGESTS = method(`${CONTENT}/ListStatuses`, native.ListStatusesRequest, native.ListStatusesResponse)
 
 export const IMAGE_GET = method(`${IMAGES}/Get`, native.GetImageRequest, native.GetImageResponse)
@@ -66,6 +67,18 @@ export const SNAPSHOT_STAT = method(
 export const LEASE_LIST = method(`${LEASES}/List`, native.ListLeasesRequest, native.ListLeasesResponse)
 export const LEASE_CREATE = method(`${LEASES}/Create`, native.CreateLeaseRequest, native.CreateLeaseResponse)
 export const LEASE_DELETE = method(`${LEASES}/Delete`, native.DeleteLeaseRequest, native.Empty, 'removal')
+
+export const LEASE_RESOURCES = method(
+  `${LEASES}/ListResources`,
+  native.ListResourcesRequest,
+  native.ListResourcesResponse,
+)
+
+export const CONTAINER_GET = method(
+  'containerd.services.containers.v1.Containers/Get',
+  native.GetContainerRequest,
+  native.GetContainerResponse,
+)
 
 /** A stream without an end. */
 export const SUBSCRIBE = method(

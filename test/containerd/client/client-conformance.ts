@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Test } from 'tap'
 import type { DaemonClient, DaemonEvent } from '../../../src/containerd/client/daemon-client.ts'
 import { DaemonRefusal } from '../../../src/containerd/client/daemon-error.ts'
@@ -70,6 +71,9 @@ export function clientConformance(t: Test, open: () => Promise<Subject>): void {
     t.equal(await k8s.deleteImage(absent), false)
     t.equal(await k8s.snapshot(SNAPSHOTTER, `sha256:${'0'.repeat(64)}`), null)
     t.equal(await k8s.deleteLease('no-such-lease'), false)
+    t.equal(await k8s.leaseResources('no-such-lease'), null)
+    t.equal(await k8s.container('no-such-container'), null)
+    t.equal(await k8s.readContent(`sha256:${'0'.repeat(64)}`, 1), null)
     await t.resolves(client.cri.removeImage(absent), 'CRI removes what is not there')
   })
 
@@ -110,6 +114,15 @@ export function clientConformance(t: Test, open: () => Promise<Subject>): void {
       t.ok((info?.size ?? 0) > 0)
       t.ok(Date.now() - (info?.createdAt ?? 0) < 3_600_000, 'it was made now')
     }
+    const bytes = await k8s.readContent(manifest, 1 << 20)
+    t.equal(
+      `sha256:${createHash('sha256')
+        .update(bytes ?? '')
+        .digest('hex')}`,
+      manifest,
+      'its manifest can be read',
+    )
+    t.equal((await k8s.readContent(manifest, 10))?.length, 10, 'or a part of it')
     const contents = (await k8s.contents([])).map((it) => it.digest)
     for (const digest of [manifest, config, layer]) t.ok(contents.includes(digest))
     t.match(await k8s.snapshot(SNAPSHOTTER, chainId), { name: chainId, kind: 'committed' })

@@ -23,7 +23,7 @@ export function newImage(reference: string, text: string): { image: OciImage; ex
 export function originImage({ image, expected }: ReturnType<typeof newImage>): OriginImage {
   const sized = ({ digest, bytes }: { digest: string; bytes: Buffer }) => ({ digest, size: bytes.length })
   return {
-    manifest: { ...sized(image.manifest), mediaType: image.manifest.mediaType },
+    manifest: { ...sized(image.manifest), mediaType: image.manifest.mediaType, bytes: image.manifest.bytes },
     config: sized(image.config),
     layers: [{ ...sized(image.layer), chainId: expected.chainId }],
   }

@@ -1,5 +1,6 @@
 import { readCriConfig } from '../../../src/containerd/client/cri-config-answer.ts'
 import type {
+  Container,
   ContentInfo,
   CriClient,
   CriImage,
@@ -24,7 +25,7 @@ import { matches } from './filter.ts'
 
 /** An image that a registry has: what a pull brings. */
 export interface OriginImage {
-  manifest: { digest: string; size: number; mediaType: string }
+  manifest: { digest: string; size: number; mediaType: string; bytes?: Uint8Array }
   config: { digest: string; size: number }
   layers: readonly { digest: string; size: number; chainId: string }[]
 }
@@ -35,6 +36,11 @@ interface Store {
   images: Map<string, ImageRecord>
   snapshots: Map<string, Snapshot>
   leases: Map<string, Lease>
+  /** By lease: the digests that it keeps. */
+  held: Map<string, Set<string>>
+  containers: Map<string, Container>
+  /** The bytes of manifests. */
+  bytes: Map<string, Uint8Array>
 }
 
 const CRI_NAMESPACE = 'k8s.io'
@@ -93,7 +99,16 @@ export class MemoryDaemon {
   store(namespace: string): Store {
     let store = this.#stores.get(namespace)
     if (store === undefined) {
-      store = { content: new Map(), ingests: [], images: new Map(), snapshots: new Map(), leases: new Map() }
+      store = {
+        content: new Map(),
+        ingests: [],
+        images: new Map(),
+        snapshots: new Map(),
+        leases: new Map(),
+        held: new Map(),
+        containers: new Map(),
+        bytes: new Map(),
+      }
       this.#stores.set(namespace, store)
     }
     return store
@@ -119,7 +134,8 @@ export class MemoryDaemon {
       const details = `failed to pull and unpack image "${reference}": failed to resolve reference "${reference}": ${reference}: not found`
       throw new DaemonRefusal('runtime.v1.ImageService/PullImage', { code: NOT_FOUND, details })
     }
-    const { content, images, snapshots } = this.store(CRI_NAMESPACE)
+    const { content, images, snapshots, bytes } = this.store(CRI_NAMESPACE)
+    if (image.manifest.bytes !== undefined) bytes.set(image.manifest.digest, image.manifest.bytes)
     const now = Date.now()
     const kept = [image.config, ...(this.discardsLayers ? [] : image.layers)]
     const references = kept.map(({ digest }, index) => [`containerd.io/gc.ref.content.${index}`, digest] as const)
@@ -295,6 +311,10 @@ class MemoryNamespaceClient implements NamespaceClient {
     return this.#listed(filters, () => this.#store().content.values())
   }
 
+  readContent(digest: string, most: number): Promise<Uint8Array | null> {
+    return this.#ask(() => this.#store().bytes.get(digest)?.subarray(0, most) ?? null)
+  }
+
   ingests(filters: readonly string[]): Promise<Ingest[]> {
     return this.#listed(filters, () => this.#store().ingests)
   }
@@ -326,6 +346,18 @@ class MemoryNamespaceClient implements NamespaceClient {
     return this.#ask(() => {
       this.#store().leases.set(id, { id, createdAt: Date.now(), labels })
     })
+  }
+
+  leaseResources(id: string): Promise<{ id: string; type: string }[] | null> {
+    return this.#ask(() => {
+      const { leases, held } = this.#store()
+      if (!leases.has(id)) return null
+      return [...(held.get(id) ?? [])].map((digest) => ({ id: digest, type: 'content' }))
+    })
+  }
+
+  container(id: string): Promise<Container | null> {
+    return this.#ask(() => this.#store().containers.get(id) ?? null)
   }
 
   deleteLease(id: string): Promise<boolean> {

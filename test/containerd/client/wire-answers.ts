@@ -103,6 +103,13 @@ export const ANSWERS: Record<string, Answer> = {
     await store.createLease(String(id), new Map(Object.entries(labels as object)))
     return { lease: { id, labels } }
   },
+  'containerd.services.leases.v1.Leases/ListResources': async ({ id }, { store }) => ({
+    resources: found(await store.leaseResources(String(id)), `lease "${id}"`),
+  }),
+  'containerd.services.containers.v1.Containers/Get': async ({ id }, { store }) => {
+    const { labels, createdAt, ...container } = found(await store.container(String(id)), `container "${id}"`)
+    return { container: { ...container, labels: Object.fromEntries(labels), createdAt: timeOf(createdAt) } }
+  },
   'containerd.services.leases.v1.Leases/Delete': async ({ id }, { store }) => {
     found((await store.deleteLease(String(id))) || null, `lease "${id}"`)
     return {}

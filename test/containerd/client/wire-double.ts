@@ -9,6 +9,7 @@ import { ANSWERS, type Answer, type Asked, contentOf, type Plain, statusOf, time
 
 const SUBSCRIBE = 'containerd.services.events.v1.Events/Subscribe'
 const LIST_CONTENT = 'containerd.services.content.v1.Content/List'
+const READ_CONTENT = 'containerd.services.content.v1.Content/Read'
 const STREAM = 'containerd.services.streaming.v1.Streaming/Stream'
 const TRANSFER = 'containerd.services.transfer.v1.Transfer/Transfer'
 
@@ -95,6 +96,7 @@ export class WireDouble {
   #handler(path: string): grpc.UntypedHandleCall {
     if (path === SUBSCRIBE) return (call: grpc.ServerWritableStream<Plain, Plain>) => this.#subscribe(call)
     if (path === LIST_CONTENT) return (call: grpc.ServerWritableStream<Plain, Plain>) => this.#listContent(call)
+    if (path === READ_CONTENT) return (call: grpc.ServerWritableStream<Plain, Plain>) => this.#readContent(call)
     if (path === STREAM) return (call: grpc.ServerDuplexStream<Plain, Plain>) => this.#openStream(call)
     const answer = path === TRANSFER ? this.#transfer : ANSWERS[path]
     if (answer === undefined) throw new Error(`the double does not know ${path}`)
@@ -145,6 +147,17 @@ export class WireDouble {
     }
   }
 
+  /** In pieces, as containerd sends it. */
+  async #readContent(call: grpc.ServerWritableStream<Plain, Plain>): Promise<void> {
+    const { digest, size } = call.request
+    const bytes = await this.#asked(call.metadata).store.readContent(String(digest), Number(size))
+    if (bytes === null) return void call.emit('error', { code: grpc.status.NOT_FOUND, details: `content ${digest}` })
+    const half = bytes.length >> 1
+    call.write({ offset: 0, data: bytes.subarray(0, half) })
+    call.write({ offset: half, data: bytes.subarray(half) })
+    call.end()
+  }
+
   #openStream(call: grpc.ServerDuplexStream<Plain, Plain>): void {
     call.once('data', (init: { value: Uint8Array }) => {
       const { id } = plain(root.lookupType('containerd.services.streaming.v1.StreamInit'), init.value)
@@ -191,6 +204,7 @@ const PAYLOADS: Record<string, string> = {
   '/images/create': 'containerd.services.images.v1.ImageCreate',
   '/images/update': 'containerd.services.images.v1.ImageUpdate',
   '/images/delete': 'containerd.services.images.v1.ImageDelete',
+  '/containers/create': 'containerd.events.ContainerCreate',
   '/content/create': 'containerd.events.ContentCreate',
   '/content/delete': 'containerd.events.ContentDelete',
   '/snapshot/prepare': 'containerd.events.SnapshotPrepare',
