@@ -107,7 +107,8 @@ export const CATALOGUE = {
     type: 'histogram',
     help: 'How long measured pulls took that succeeded, by where their bytes came from.',
     labels: ['source', 'method', 'size_class'],
-    emitted: 'from the first pull of its kind on',
+    emitted:
+      'from the first pull of its kind on; of observed pulls for the first six kinds of source and size that a node comes to, the others are only counted',
     buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600],
   },
   pullLastDuration: {

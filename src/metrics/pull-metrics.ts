@@ -3,6 +3,9 @@ import { type Pull, sizeClassOf } from '../drift/pull.ts'
 import { CATALOGUE } from './catalogue.ts'
 import { counter, gauge, histogram, Registry } from './instruments.ts'
 
+/** So many histograms of observed pulls a node has at most: 1,500 series at 20 registries are the bound. */
+const MOST_OBSERVED_KINDS = 6
+
 /** The metrics of measured pulls. A series exists from the first pull of its kind on. */
 export class PullMetrics {
   readonly #registry = new Registry()
@@ -17,6 +20,8 @@ export class PullMetrics {
   readonly #ratio = gauge(CATALOGUE.peerToOriginRatio, this.#registry)
   /** The phases that the last pull of a kind had. */
   readonly #phases = new Map<string, ReadonlySet<string>>()
+  /** Source and size class of those that have a histogram. */
+  readonly #observedKinds = new Set<string>()
   #legs: { origin: Pull | null; peer: Pull | null } = { origin: null, peer: null }
 
   constructor() {
@@ -34,7 +39,7 @@ export class PullMetrics {
       this.#failures.inc({ ...labels, reason: failure.reason })
       return
     }
-    this.#duration.observe({ ...labels, size_class: sizeClassOf(bytes) }, duration)
+    this.#observe(pull)
     this.#lastDuration.set(labels, duration)
     this.#lastBytes.set(labels, bytes)
     this.#lastTimestamp.set(labels, Date.parse(startedAt) / 1000 + duration)
@@ -43,6 +48,17 @@ export class PullMetrics {
 
   text(): Promise<string> {
     return this.#registry.metrics()
+  }
+
+  /** Measured pulls have one size, that of the canary; real ones have any, and a histogram has a series a bucket. */
+  #observe({ source, method, bytes, duration }: Pull): void {
+    const labels = { source, method, size_class: sizeClassOf(bytes) }
+    if (method === 'observed') {
+      const kind = `${source} ${labels.size_class}`
+      if (!this.#observedKinds.has(kind) && this.#observedKinds.size === MOST_OBSERVED_KINDS) return
+      this.#observedKinds.add(kind)
+    }
+    this.#duration.observe(labels, duration)
   }
 
   /** A ratio stands only as long as the last leg of each kind can be compared. */

@@ -50,3 +50,18 @@ t.test('the ratio is that of the last two legs, and is gone when they cannot be 
   t.equal((await shown(PULL, PEER, { ...PEER, source: 'local' }))('peer_to_origin_ratio'), undefined)
   t.equal((await shown(PULL, PEER, { ...PULL, via: 'path' }))('peer_to_origin_ratio'), 0.25, 'others do not matter')
 })
+
+t.test('a node has six histograms of observed pulls at most, and counts the others', async (t) => {
+  const pulls = [1e6, 2e7, 2e8, 6e8, 2e9, 6e9, 2e10].map((bytes) => ({
+    ...PULL,
+    via: null,
+    method: 'observed' as const,
+    bytes,
+  }))
+  const sample = await shown(...pulls, ...pulls)
+  const labels = { source: PULL.source, method: 'observed' }
+  t.equal(sample('pull_duration_seconds_count', { ...labels, size_class: '5-10GB' }), 2)
+  t.equal(sample('pull_duration_seconds_count', { ...labels, size_class: 'GT10GB' }), undefined)
+  t.equal(sample('pulls_total', labels), 14)
+  t.equal(sample('pull_last_bytes', labels), 2e10)
+})
