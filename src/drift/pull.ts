@@ -44,7 +44,7 @@ export interface PullChoice {
 
 /** An interval between two named marks of a pull. */
 export interface PullPhase {
-  /** `resolve`, `connect`, `tls`, `processing`, `transfer` of a probe; `resolve`, `manifest`, `config`, `layer`, `unpack` of a pull. */
+  /** `resolve`, `connect`, `tls`, `processing`, `transfer` of a probe; `resolve`, `manifest`, `config`, `layer`, `unpack` of a pull; `kubelet`: what that says of it. */
   name: string
   /** The digest it is about; null: the pull as a whole. */
   digest: string | null

@@ -3,6 +3,8 @@ import type { NamespaceClient } from '../containerd/client/daemon-client.ts'
 import { PullpathError } from '../errors.ts'
 import { pauseOf } from './pause.ts'
 
+/** With this the id of every lease begins that Pullpath takes: what it keeps is no pull of anybody else. */
+export const OWN_LEASE = 'pullpath-'
 /** containerd collects what an expired lease keeps (core/leases: `containerd.io/gc.expire`). */
 const EXPIRES = 'containerd.io/gc.expire'
 /** Beyond the deadline: by then it is certain that nobody deletes the lease any more. Milliseconds. */
@@ -21,7 +23,7 @@ export async function underLease<T>(
   pull: (lease: string) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const lease = `pullpath-${randomUUID()}`
+  const lease = `${OWN_LEASE}${randomUUID()}`
   await store.createLease(lease, new Map([[EXPIRES, new Date(Date.now() + deadline + EXTRA).toISOString()]]))
   try {
     return await pull(lease)

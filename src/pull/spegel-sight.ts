@@ -67,6 +67,14 @@ export function openSpegelSight({ peers, metrics }: SpegelPlaces): SpegelSight {
   }
 }
 
+/** The counters of all registries at one time, from one reading; null: they cannot be read. */
+export type CountersPage = (registry: string) => SpegelCounters | null
+
+export async function readCounters(metrics: string): Promise<CountersPage | null> {
+  const page = await pageAt(metrics)
+  return countersIn(page, '') === null ? null : (registry) => countersIn(page, registry)
+}
+
 /** Another part of them each time. */
 function sampleOf(peers: readonly string[]): readonly string[] {
   if (peers.length <= SAMPLE) return peers

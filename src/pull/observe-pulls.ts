@@ -1,0 +1,93 @@
+import type { Config } from '../config/config.ts'
+import type { DaemonClient } from '../containerd/client/daemon-client.ts'
+import { type ImageReference, parseImageReference } from '../containerd/reference.ts'
+import type { MirrorFacts } from '../drift/classification.ts'
+import type { Pull } from '../drift/pull.ts'
+import { rememberedPath } from '../drift/remembered-paths.ts'
+import { PullpathError } from '../errors.ts'
+import type { Inputs } from '../watch/inputs.ts'
+import type { ObservedPulls } from './observed-pulls.ts'
+import type { PulledEvents } from './pulled-events.ts'
+import { mirrorFacts } from './spegel-evidence.ts'
+
+export interface ObservingOptions {
+  config: Config
+  /** null: no socket of containerd is configured. */
+  client: Promise<DaemonClient> | null
+  /** Resolves to null where there is no API server to ask. */
+  pulledEvents: Promise<PulledEvents | null>
+  onPull(pull: Pull): void
+  /** A fault of Pullpath itself. */
+  onFault(error: unknown): void
+}
+
+/** So many requests a minute at most, whatever the node pulls: of the API server one for a pull, of peers HEADs. */
+const REQUESTS = { api: 20, heads: 120 }
+
+/** Observes the node's real pulls for one configuration; without `observe.enabled` or a socket it does nothing. */
+export class Observing {
+  #inputs: Inputs | null = null
+  #pulls: ObservedPulls | null = null
+  #isStopped = false
+
+  constructor(options: ObservingOptions) {
+    const { config, client, onFault } = options
+    if (config.observe.enabled && client !== null) client.then((it) => this.#start(it, options)).catch(onFault)
+  }
+
+  /** Hears of every evaluation: the pull paths are in it. */
+  consider(inputs: Inputs): void {
+    this.#inputs = inputs
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#pulls?.stop()
+  }
+
+  /** What is needed for it is loaded only now. */
+  async #start(client: DaemonClient, { config, pulledEvents, onPull, onFault }: ObservingOptions): Promise<void> {
+    const { peers, metrics } = config.spegel
+    const [{ ObservedPulls }, { ObservedSource }, { KubeletEvents }, { PerMinute }, spegel] = await Promise.all([
+      import('./observed-pulls.ts'),
+      import('./observed-source.ts'),
+      import('./kubelet-events.ts'),
+      import('./per-minute.ts'),
+      peers.length === 0 && metrics === null ? null : import('./spegel-sight.ts'),
+    ])
+    const events = await pulledEvents
+    if (this.#isStopped) return
+    this.#pulls = new ObservedPulls({
+      isOwn: (reference) => isCanary(config.canary.image, reference),
+      mirrorsOf: (registry) => this.#mirrorsOf(registry),
+      source: new ObservedSource({
+        sight: spegel?.configuredSight(config.spegel, config.node.ip) ?? null,
+        readPage: spegel === null || metrics === null ? null : () => spegel.readCounters(metrics),
+        peers: peers.length,
+        heads: new PerMinute(REQUESTS.heads),
+      }),
+      kubelet: events === null ? null : new KubeletEvents(events, new PerMinute(REQUESTS.api)),
+      onPull,
+      onFault,
+    })
+    this.#pulls.start(client)
+  }
+
+  /** As long as the path is not known, it may have mirrors of any kind. */
+  #mirrorsOf(registry: string): MirrorFacts {
+    if (this.#inputs === null) return { targets: 0, resolve: false, others: true, marksOwn: null }
+    const { intent, observed, daemon, node } = this.#inputs
+    return mirrorFacts(rememberedPath(registry, daemon, observed.view, intent, node.ip).endpoints, intent.spegel)
+  }
+}
+
+/** The measurements and the proofs of this agent have a repository of their own. */
+function isCanary(image: string, { registry, repository }: ImageReference): boolean {
+  try {
+    const canary = parseImageReference(image)
+    return canary.registry === registry && canary.repository === repository
+  } catch (error) {
+    if (error instanceof PullpathError) return false // `canary.image` is no repository: nothing is measured
+    throw error
+  }
+}

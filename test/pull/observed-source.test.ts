@@ -1,0 +1,75 @@
+import t from 'tap'
+import { parseImageReference } from '../../src/containerd/reference.ts'
+import { ObservedSource, type SourceQuestion } from '../../src/pull/observed-source.ts'
+import { PerMinute } from '../../src/pull/per-minute.ts'
+
+const OBJECT = {
+  digest: `sha256:${'1'.repeat(64)}`,
+  kind: 'manifest',
+  bytes: 500,
+  fetched: true,
+  heldHere: false,
+} as const
+const REFERENCE = parseImageReference('192.168.1.106/library/app:v1')
+
+/** A pull of one object, all of whose requests hit, between two readings; `more`: how it differs. */
+async function told(more: (now: number) => Partial<SourceQuestion>, counters = [3, 5]): Promise<string> {
+  const source = new ObservedSource({
+    sight: null,
+    readPage: async () => {
+      const hits = counters.shift() ?? 0
+      return () => ({ hits, misses: 0, given: null })
+    },
+    peers: 0,
+    heads: new PerMinute(0),
+  })
+  await source.read()
+  const now = Date.now()
+  const marks = {
+    begin: now + 10,
+    hasLease: true,
+    alone: true,
+    objects: [OBJECT],
+    resumed: 0,
+    shared: 0,
+    unseen: 0,
+    phases: [],
+  }
+  const question: SourceQuestion = {
+    reference: REFERENCE,
+    objects: [{ ...OBJECT, mediaType: '', size: 500 }],
+    marks,
+    end: now + 20,
+    mirrors: { targets: 1, resolve: true, others: false, marksOwn: null },
+    quietSince: now - 1_000,
+  }
+  return (await source.tell({ ...question, ...more(now) })).source
+}
+
+t.test(
+  'counters are proof where they were read at rest before the pull, and nothing else was seen since',
+  async (t) => {
+    t.equal(await told(() => ({})), 'peer')
+    const marksOf = (more: object) => ({
+      begin: 0,
+      hasLease: true,
+      alone: true,
+      objects: [OBJECT],
+      resumed: 0,
+      shared: 0,
+      unseen: 0,
+      phases: [],
+      ...more,
+    })
+    for (const [name, more] of [
+      ['they were read while it was under way', (now: number) => ({ marks: marksOf({ begin: now - 500 }) })],
+      ['somebody else was seen since', (now: number) => ({ quietSince: now + 5 })],
+      ['somebody else pulled meanwhile', (now: number) => ({ marks: marksOf({ begin: now + 10, alone: false }) })],
+      ['the path has another mirror', () => ({ mirrors: { targets: 1, resolve: true, others: true, marksOwn: null } })],
+    ] as const) {
+      t.equal(await told(more), 'unknown', name)
+    }
+    t.equal(await told(() => ({}), [3, 6]), 'unknown', 'a request more was counted')
+    t.equal(await told(() => ({}), [3, 1]), 'unknown', 'it was started again')
+  },
+)
