@@ -22,9 +22,11 @@ import { PullMetrics } from './metrics/pull-metrics.ts'
 import { ReportMetrics } from './metrics/report-metrics.ts'
 import { CanaryRounds } from './pull/canary-rounds.ts'
 import { DaemonWatch } from './pull/daemon-watch.ts'
+import { Observing } from './pull/observe-pulls.ts'
 import { ProbeRounds } from './pull/probe-rounds.ts'
 import { isNotMeasured } from './pull/pull-failure.ts'
 import { PullHistory } from './pull/pull-history.ts'
+import type { PulledEvents } from './pull/pulled-events.ts'
 import { Turns } from './pull/turns.ts'
 import type { AgentState } from './server/agent-state.ts'
 import { build } from './server/build.ts'
@@ -62,6 +64,7 @@ export interface Agent {
   stop(): Promise<void>
 }
 
+const USER_AGENT = `pullpath/${packageJson.version}`
 /** The first evaluation waits so long for the daemon: it answers in a few milliseconds, if it does. */
 const DAEMON_GRACE_MS = 1000
 /** And so long for the API server. */
@@ -100,8 +103,10 @@ class RunningAgent implements Agent, AgentState {
   #opened: Promise<OpenedDaemon> | null
   #daemon: DaemonWatch | null
   #canary: CanaryRounds
+  #observing: Observing
   #daemonAnswer: DaemonAnswer | null = null
   #probes: ProbeRounds | null
+  #kube: Promise<OpenedKube>
   #cluster: Promise<ClusterWatch | null>
   #inputsWatcher: InputWatcher
   #configWatcher: InputWatcher
@@ -123,10 +128,12 @@ class RunningAgent implements Agent, AgentState {
     this.#inputsWatcher = this.#watchInputs()
     this.#configWatcher = this.#watchConfig()
     this.#opened = this.#openDaemon()
+    this.#kube = this.#openKube()
     this.#daemon = this.#watchDaemon()
     this.#probes = this.#startProbes()
     this.#canary = this.#measureCanary()
     this.#cluster = this.#watchCluster()
+    this.#observing = this.#observePulls()
     this.#agentMetrics.countReload(true, Date.now())
     this.#app = build(this, {
       version: packageJson.version,
@@ -209,6 +216,7 @@ class RunningAgent implements Agent, AgentState {
     this.#configWatcher.stop()
     this.#probes?.stop()
     void this.#cluster.then((it) => it?.stop())
+    this.#observing.stop()
     // Before its client is closed: what is under way is to leave nothing behind.
     const ended = Promise.all([this.#canary.stop(), this.#daemon?.endProofs()])
     await Promise.race([ended, delay(CANARY_GRACE_MS, undefined, { ref: false })])
@@ -268,6 +276,21 @@ class RunningAgent implements Agent, AgentState {
     })
   }
 
+  #observePulls(): Observing {
+    return new Observing({
+      config: this.#config,
+      client: this.#opened?.then((it) => it.client) ?? null,
+      pulledEvents: this.#readPulledEvents(),
+      onPull: (pull) => {
+        const { id, image, source, duration, bytes } = pull
+        this.#history.add(pull)
+        this.#pullMetrics.count(pull)
+        this.#logger.info({ pull: id, image, source, duration, bytes }, 'observed')
+      },
+      onFault: (error) => this.#logger.error({ err: error }, 'observing pulls failed'),
+    })
+  }
+
   #watchDaemon(): DaemonWatch | null {
     if (this.#opened === null) return null
     return new DaemonWatch(this.#config, this.#opened, this.#turns, {
@@ -291,15 +314,22 @@ class RunningAgent implements Agent, AgentState {
     })
   }
 
-  readonly #openKube = (config: Config): Promise<OpenedKube> => {
-    const env = this.#options.env ?? process.env
-    return openKube(config.kubernetes.enabled, { env, userAgent: `pullpath/${packageJson.version}` })
+  #openKube(): Promise<OpenedKube> {
+    const open = this.#options.openKube ?? (({ kubernetes }) => openKube(kubernetes.enabled, { userAgent: USER_AGENT }))
+    return open(this.#config)
+  }
+
+  async #readPulledEvents(): Promise<PulledEvents | null> {
+    const opened = await this.#kube
+    if (opened.state !== 'open') return null
+    const { pulledEvents } = await import('./kube/pulled-events.ts')
+    return pulledEvents(opened.api)
   }
 
   /** What the cluster says counts for the reader that is in force now; its code is loaded only where there is one. */
   async #watchCluster(): Promise<ClusterWatch | null> {
     const [config, reader] = [this.#config, this.#reader]
-    const opened = await (this.#options.openKube ?? this.#openKube)(config)
+    const opened = await this.#kube
     if (opened.state === 'off') {
       reader.hearCluster(null)
       return null
@@ -340,6 +370,7 @@ class RunningAgent implements Agent, AgentState {
     void this.#daemon?.consider(this.#inputs)
     void this.#probes?.consider(this.#inputs)
     this.#canary.consider(this.#inputs)
+    this.#observing.consider(this.#inputs)
     this.#ready.resolve()
   }
 
@@ -381,15 +412,18 @@ class RunningAgent implements Agent, AgentState {
     this.#configWatcher = this.#watchConfig()
     this.#probes?.stop()
     this.#probes = this.#startProbes()
+    this.#observing.stop()
     const [canary, daemon] = [this.#canary, this.#daemon]
     void Promise.all([canary.stop(), daemon?.endProofs()]).then(() => daemon?.stop())
     this.#opened = this.#openDaemon()
+    this.#kube = this.#openKube()
     if (isSameDaemon && this.#daemonAnswer !== null) reader.hear(this.#daemonAnswer)
     this.#daemon = this.#watchDaemon()
     this.#canary = this.#measureCanary()
     void this.#cluster.then((it) => it?.stop())
     this.#cluster = this.#watchCluster()
     void this.#cluster.then((it) => it?.start())
+    this.#observing = this.#observePulls()
     void this.#daemon?.start()
     this.#inputsWatcher.start()
     this.#configWatcher.start()

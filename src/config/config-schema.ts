@@ -205,7 +205,9 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       },
     },
   ),
-  observe: section('Real pulls. Not used yet.', { enabled: toggle('Whether they are measured.', true) }),
+  observe: section('The pulls that others make on this node, as `docs/measuring.md` says. Needs `containerd.socket`.', {
+    enabled: toggle('Whether they are measured.', true),
+  }),
   registryAuth: section('Credentials of registries. They go to their own host alone, and to no peer.', {
     dockerConfigFile: optionalPath(
       'A `config.json` in the form of Docker: for what is measured of the origin, for `canary push`, and for probes of who refuses anybody. Name a host for the agent only where its canary is in a private project.',

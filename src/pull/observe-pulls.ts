@@ -4,7 +4,6 @@ import { type ImageReference, parseImageReference } from '../containerd/referenc
 import type { MirrorFacts } from '../drift/classification.ts'
 import type { Pull } from '../drift/pull.ts'
 import { rememberedPath } from '../drift/remembered-paths.ts'
-import { PullpathError } from '../errors.ts'
 import type { Inputs } from '../watch/inputs.ts'
 import type { ObservedPulls } from './observed-pulls.ts'
 import type { PulledEvents } from './pulled-events.ts'
@@ -83,11 +82,6 @@ export class Observing {
 
 /** The measurements and the proofs of this agent have a repository of their own. */
 function isCanary(image: string, { registry, repository }: ImageReference): boolean {
-  try {
-    const canary = parseImageReference(image)
-    return canary.registry === registry && canary.repository === repository
-  } catch (error) {
-    if (error instanceof PullpathError) return false // `canary.image` is no repository: nothing is measured
-    throw error
-  }
+  const canary = parseImageReference(image)
+  return canary.registry === registry && canary.repository === repository
 }

@@ -71,7 +71,7 @@ export function openSpegelSight({ peers, metrics }: SpegelPlaces): SpegelSight {
 export type CountersPage = (registry: string) => SpegelCounters | null
 
 export async function readCounters(metrics: string): Promise<CountersPage | null> {
-  const page = await pageAt(metrics)
+  const page = await pageAt(metrics, undefined)
   return countersIn(page, '') === null ? null : (registry) => countersIn(page, registry)
 }
 

@@ -115,7 +115,7 @@ t.test('what is there, is imported, or is pulled by Pullpath itself is not obser
   serve(CANARY)
   await pull(CANARY)
   serve('192.168.1.106/library/measured:v1')
-  await pull('192.168.1.106/library/measured:v1', { lease: 'pullpath-1' })
+  await pull('192.168.1.106/library/measured:v1', { lease: 'pullpath-1', keepsLease: true })
   t.same(await soFar(), [])
 })
 

@@ -6,6 +6,8 @@ import type { StoredCanary } from './stored-canary.ts'
 export interface OthersPull {
   /** The id of the lease; default: one of containerd's own. */
   lease?: string
+  /** Whether the lease stays for the test to delete: what is looked at later sees it. */
+  keepsLease?: boolean
   /** Nobody notes where an imported content is from. */
   isImport?: boolean
 }
@@ -26,7 +28,7 @@ export function serveIn(daemon: MemoryDaemon, reference: string, image: StoredCa
 export async function pullByOthers(
   daemon: MemoryDaemon,
   reference: string,
-  { lease = randomUUID(), isImport = false }: OthersPull,
+  { lease = randomUUID(), keepsLease = false, isImport = false }: OthersPull,
 ): Promise<void> {
   const store = daemon.store('k8s.io')
   const [, registry = '', repository = ''] = /^([^/]+)\/(.+):/.exec(reference) ?? []
@@ -53,5 +55,5 @@ export async function pullByOthers(
   daemon.pull(reference)
   daemon.emit = emit
   await turn()
-  store.leases.delete(lease)
+  if (!keepsLease) store.leases.delete(lease)
 }
