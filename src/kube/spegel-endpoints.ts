@@ -1,0 +1,98 @@
+import type { ClusterMembers, SpegelPod } from '../drift/cluster-members.ts'
+import { podsIn } from './endpoint-slices.ts'
+import { type KubeApi, KubeError, type KubeFailure, type KubeObject } from './kube-api.ts'
+
+export interface SpegelEndpointsOptions {
+  /** Spegel's, and the name of its release. */
+  namespace: string
+  release: string
+  /** How long the nodes are believed to be the same when they cannot be read. Milliseconds. */
+  keep: number
+  /** They are read no more often than this, whoever asks. Milliseconds. */
+  pause: number
+  /** Hears of each change: why they cannot be read; null: they can again. */
+  onFailure(failure: KubeFailure | null): void
+  now?: () => number
+}
+
+/** An API server that does not answer is not waited for longer. Milliseconds. */
+const PATIENCE = 10_000
+
+/**
+ * The nodes that run Spegel, from the EndpointSlices of its headless service: one request, whatever the number of nodes,
+ * answered from the API server's cache (`resourceVersion=0`, without `limit`).
+ */
+export class SpegelEndpoints {
+  readonly #api: Pick<KubeApi, 'get'>
+  readonly #options: SpegelEndpointsOptions
+  readonly #now: () => number
+  /** `pods`: those that were there, without those that were gone. */
+  #last: { at: number; members: ClusterMembers } | null = null
+  #asked = Number.NEGATIVE_INFINITY
+  #failure: string | null = null
+
+  constructor(api: Pick<KubeApi, 'get'>, options: SpegelEndpointsOptions) {
+    this.#api = api
+    this.#options = options
+    this.#now = options.now ?? Date.now
+  }
+
+  /** Never rejects. null: they are not known, or were read for the last time too long ago. */
+  async read(signal: AbortSignal): Promise<ClusterMembers | null> {
+    const { pause, keep } = this.#options
+    const now = this.#now()
+    // A clock that was set back must not keep them from being read.
+    if (now < this.#asked || now >= this.#asked + pause) {
+      this.#asked = now
+      await this.#refresh(signal)
+    }
+    return this.#last !== null && Math.abs(this.#now() - this.#last.at) <= keep ? this.#last.members : null
+  }
+
+  async #refresh(signal: AbortSignal): Promise<void> {
+    const { namespace, release, onFailure } = this.#options
+    const service = bootstrapService(release)
+    try {
+      const { items } = await this.#api.get(
+        `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`,
+        { labelSelector: `kubernetes.io/service-name=${service}`, resourceVersion: '0' },
+        AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]),
+      )
+      const { pods, unnamed } = podsIn(Array.isArray(items) ? items.filter(isObject) : [])
+      if (pods.length + unnamed === 0) {
+        const message = `the service ${service} in the namespace ${namespace} has no endpoints: is Spegel's release called ${release}?`
+        throw new KubeError({ reason: 'not-found', message })
+      }
+      const at = this.#now()
+      const members = { pods: this.#withGone(pods), unnamed, asOf: new Date(at).toISOString() }
+      this.#last = { at, members }
+      if (this.#failure !== null) onFailure(null)
+      this.#failure = null
+    } catch (error) {
+      if (!(error instanceof KubeError)) throw error
+      if (signal.aborted) return
+      if (this.#failure !== error.failure.reason) onFailure(error.failure)
+      this.#failure = error.failure.reason
+    }
+  }
+
+  /** A pod that was there a moment ago may be on its way back, and its node has what it had. */
+  #withGone(pods: readonly Omit<SpegelPod, 'isGone'>[]): SpegelPod[] {
+    const there = pods.map((it) => ({ ...it, isGone: false }))
+    const nodes = new Set(pods.map((it) => it.node))
+    const addresses = new Set(pods.map((it) => it.address))
+    const before =
+      this.#last?.members.pods.filter((it) => !it.isGone && !nodes.has(it.node) && !addresses.has(it.address)) ?? []
+    return [...there, ...before.map((it) => ({ ...it, isGone: true }))]
+  }
+}
+
+/** The chart's headless service (0.7.4: templates/service.yaml, and spegel.fullname in _helpers.tpl). */
+function bootstrapService(release: string): string {
+  const full = release.includes('spegel') ? release : `${release}-spegel`
+  return `${full.slice(0, 63).replace(/-$/, '')}-bootstrap`
+}
+
+function isObject(value: unknown): value is KubeObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
