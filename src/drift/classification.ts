@@ -205,6 +205,7 @@ function countersText(
 }
 
 function heldText(objects: readonly ObjectEvidence[], { asked, known }: { asked: number; known: number }): string {
+  if (known === 0) return 'there is no other node that could have had it'
   const held = objects.filter(isHeldBefore).length
   const sample = asked === known ? `all ${known} peers` : `${asked} of ${known} peers`
   const later = objects.some((it) => it.heldByPeers?.before === 0 && it.heldByPeers.after > 0)

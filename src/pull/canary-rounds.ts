@@ -2,13 +2,21 @@ import { randomUUID } from 'node:crypto'
 import type { Config } from '../config/config.ts'
 import type { DaemonClient } from '../containerd/client/daemon-client.ts'
 import { type ImageReference, parseImageReference } from '../containerd/reference.ts'
+import type { SlotAbandonment } from '../drift/canary-slot.ts'
 import { declaredOrigin } from '../drift/declared-origin.ts'
 import type { Pull, PullVia } from '../drift/pull.ts'
 import { PullpathError } from '../errors.ts'
 import type { Inputs } from '../watch/inputs.ts'
 import { firstDelay, roundTag } from './canary-names.ts'
+import { CanarySlots } from './canary-slots.ts'
+import type { ClusterNodes } from './cluster-nodes.ts'
+import { homesHere } from './home-images.ts'
 import { CRI_NAMESPACE, removeCanary } from './node-images.ts'
 import { OneByOne } from './one-by-one.ts'
+import { notMeasured } from './pull-failure.ts'
+import { PullRecord } from './pull-record.ts'
+import type { SlotClock } from './slot-clock.ts'
+import { type SlotMeasurement, SlotRounds } from './slot-rounds.ts'
 import type { Turns } from './turns.ts'
 
 export interface CanaryRoundsOptions {
@@ -19,6 +27,9 @@ export interface CanaryRoundsOptions {
   turns: Turns
   /** A measurement by request follows the one before it after so long at the earliest. Milliseconds. */
   leastPause: number
+  /** The nodes of the cluster, with which this one takes turns. Not given: it measures by itself. */
+  nodes?: ClusterNodes | null
+  clock?: SlotClock
   onPull(pull: Pull): void
 }
 
@@ -30,11 +41,13 @@ const VIAS: Readonly<Record<Config['canary']['methods'][number], readonly PullVi
 
 /**
  * Measures pulls of the canary, every `canary.interval` and when it is asked to: one of its tags after the other, one
- * measurement at a time.
+ * measurement at a time. Where the nodes of the cluster are known, in slots that all of them have in common.
  */
 export class CanaryRounds {
   readonly #options: CanaryRoundsOptions
   readonly #rounds: OneByOne
+  readonly #slotRounds: SlotRounds
+  readonly #slots: CanarySlots | null
   #first: NodeJS.Timeout | undefined
   readonly #ending = new AbortController()
   #inputs: Inputs | null = null
@@ -47,6 +60,8 @@ export class CanaryRounds {
   constructor(options: CanaryRoundsOptions) {
     this.#options = options
     this.#rounds = new OneByOne(() => this.#measureAll(), { interval: options.config.canary.interval, pause: 0 })
+    this.#slotRounds = this.#takeTurns()
+    this.#slots = this.#openSlots()
   }
 
   /** Hears of every evaluation; the first one begins the rounds. */
@@ -55,7 +70,8 @@ export class CanaryRounds {
     this.#inputs = inputs
     const { interval, methods } = this.#options.config.canary
     if (!isFirst || interval === 0 || methods.length === 0) return
-    this.#first = setTimeout(() => this.#rounds.request(), firstDelay(this.#options.config.node.name, interval))
+    if (this.#slots !== null) this.#slots.start()
+    else this.#first = setTimeout(() => this.#rounds.request(), firstDelay(this.#options.config.node.name, interval))
   }
 
   isMeasuring(id: string): boolean {
@@ -80,7 +96,8 @@ export class CanaryRounds {
     }
     this.#requestedAt = performance.now()
     const id = randomUUID()
-    this.#latest = this.#measure(via, this.#nextTag(), id)
+    const slot = this.#slotRounds.requested(via)
+    this.#latest = this.#measure(via, slot?.tag ?? this.#nextTag(), id, slot)
     return { id }
   }
 
@@ -89,7 +106,44 @@ export class CanaryRounds {
     clearTimeout(this.#first)
     this.#rounds.stop()
     this.#ending.abort()
+    await this.#slots?.stop()
     await this.#latest
+  }
+
+  #openSlots(): CanarySlots | null {
+    const { config, nodes = null, clock } = this.#options
+    if (nodes === null) return null
+    const { interval, tags } = config.canary
+    return new CanarySlots({
+      name: config.node.name,
+      interval,
+      tags,
+      nodes,
+      work: this.#slotRounds,
+      ...(clock && { clock }),
+    })
+  }
+
+  #takeTurns(): SlotRounds {
+    const { canary } = this.#options.config
+    const ifDeclared = async (task: () => Promise<void>) => (this.#isDeclared() ? task() : undefined)
+    return new SlotRounds({
+      tags: canary.tags,
+      methods: canary.methods,
+      measure: (what) => ifDeclared(() => this.#measure(what.via, what.tag, randomUUID(), what)),
+      remove: (tag) => ifDeclared(() => this.#removeFromHere(tag)),
+      homes: async () => homesHere((await this.#options.client)?.cri ?? null, this.#reference('any')),
+      alone: () => this.#measureAll(),
+      abandoned: (tag, why) => {
+        if (this.#isDeclared()) this.#options.onPull(this.#abandoned(tag, why, randomUUID()))
+      },
+    })
+  }
+
+  #abandoned(tag: string, why: SlotAbandonment, id: string): Pull {
+    const via = this.#options.config.canary.methods.includes('containerd') ? 'containerd' : 'peer'
+    const record = new PullRecord(this.#reference(tag), via, Date.now(), id)
+    return record.finish({ source: 'unknown', evidence: [] }, notMeasured('slot-abandoned', why), { duration: 0 })
   }
 
   #measureAll(): Promise<void> {
@@ -137,19 +191,25 @@ export class CanaryRounds {
     return parseImageReference(`${this.#options.config.canary.image}:${tag}`)
   }
 
-  async #measure(via: PullVia, tag: string, id: string): Promise<void> {
+  async #measure(via: PullVia, tag: string, id: string, slot: SlotMeasurement | null = null): Promise<void> {
     const { config, client, turns, onPull } = this.#options
     this.#underWay.add(id)
     try {
       const pull = await turns.run(async () => {
         const inputs = this.#inputs
         if (inputs === null || this.#ending.signal.aborted) return null
+        const why = slot?.abandonment() ?? null
+        if (why !== null) return this.#abandoned(tag, why, id)
         // The client of registries is loaded only where something is measured.
-        const [{ measureImage }, { configuredSight }] = await Promise.all([
+        const [{ measureImage }, { configuredSight, openSpegelSight }, { clusterPlaces }] = await Promise.all([
           import('./measure-image.ts'),
           import('./spegel-sight.ts'),
+          import('./cluster-sight.ts'),
         ])
-        const sight = configuredSight(config.spegel, config.node.ip)
+        const sight =
+          slot === null
+            ? configuredSight(config.spegel, config.node.ip)
+            : openSpegelSight(clusterPlaces(config, slot.view))
         const node = { config, inputs, client: client === null ? null : await client, sight }
         const { signal } = this.#ending
         return measureImage(this.#reference(tag), via, node, { id, image: 'canary', signal })

@@ -8,6 +8,7 @@ export const NOT_MEASURED = {
   'no-daemon': 'no socket of containerd is configured',
   'no-peer': 'no peer has it',
   busy: 'other pulls are under way',
+  'slot-abandoned': 'the turn of this node in this slot is over',
   'disk-pressure': 'the file system of the images is nearly full',
   'image-shared': 'another image refers to the same content, which would go with it',
   'image-present': 'this node has it already, and it is not the canary',

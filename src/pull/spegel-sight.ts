@@ -33,14 +33,28 @@ export interface Holders {
 export interface SpegelPlaces {
   /** The registries of the other nodes' pods: `http://10.244.1.7:5000`. */
   peers: readonly string[]
+  /** What is known of the cluster; not given: nothing, so that there may be more. */
+  cluster?: {
+    /** So many of the peers, from the first one on, are asked in any case: they are the likeliest to have it. */
+    likely: number
+    /** Whether all of them are asked, which it takes to say that nobody has it. */
+    askAll: boolean
+    /** How many more there are that cannot be asked. */
+    unasked: number
+  }
   /** The metrics of this node's own pod: `http://10.244.0.5:9090/metrics`; null: not known. */
   metrics: string | null
 }
 
-/** What the configuration says of it; null: nothing. `ip`: of this node, which is no peer of its own. */
-export function configuredSight({ peers, metrics }: Config['spegel'], ip: string): SpegelSight | null {
-  const others = peers.filter((it) => URL.parse(it)?.hostname.replace(/^\[(.*)\]$/, '$1') !== ip)
-  return others.length === 0 && metrics === null ? null : openSpegelSight({ peers: others, metrics })
+/** What the configuration says of it. `ip`: of this node, which is no peer of its own. */
+export function configuredPlaces({ peers, metrics }: Config['spegel'], ip: string): SpegelPlaces {
+  return { peers: peers.filter((it) => URL.parse(it)?.hostname.replace(/^\[(.*)\]$/, '$1') !== ip), metrics }
+}
+
+/** What the configuration says of it; null: nothing. `ip`: as above. */
+export function configuredSight(spegel: Config['spegel'], ip: string): SpegelSight | null {
+  const places = configuredPlaces(spegel, ip)
+  return places.peers.length === 0 && places.metrics === null ? null : openSpegelSight(places)
 }
 
 /** So many peers are asked; a cluster that has more is sampled. */
@@ -49,20 +63,23 @@ const SAMPLE = 16
 const MOST_OBJECTS = 16
 /** A HEAD takes Spegel 3 s at most. Milliseconds. */
 const PATIENCE = 3_000
+/** Where all peers are asked, so many at a time, and no more of them after so many milliseconds. */
+const AT_A_TIME = 32
+const ALL_WITHIN = 20_000
 const LONGEST_PAGE = 4 * 1024 * 1024
 
 /** Spegel by its own interfaces. Whatever goes wrong is something that is not known, never an error. */
-export function openSpegelSight({ peers, metrics }: SpegelPlaces): SpegelSight {
+export function openSpegelSight({ peers, metrics, cluster }: SpegelPlaces): SpegelSight {
+  const sample = () => (cluster?.askAll === true ? peers : sampleOf(peers, cluster?.likely ?? 0))
   return {
     counters: async (registry, signal) =>
       metrics === null ? null : countersIn(await pageAt(metrics, signal), registry),
     holders: async (reference, objects, signal) => {
-      if (peers.length === 0) return null
+      if (peers.length === 0 && cluster === undefined) return null
       const asked = objects.slice(0, MOST_OBJECTS)
-      const answers = await Promise.all(sampleOf(peers).map((peer) => heldBy(peer, reference, asked, signal)))
-      const answered = answers.filter((it) => it !== null)
+      const answered = await answersOf(sample(), (peer) => heldBy(peer, reference, asked, signal))
       const held = new Map(asked.map(({ digest }) => [digest, answered.filter((it) => it.has(digest)).length]))
-      return { asked: answered.length, known: peers.length, held }
+      return { asked: answered.length, known: peers.length + (cluster?.unasked ?? 0), held }
     },
   }
 }
@@ -75,11 +92,29 @@ export async function readCounters(metrics: string): Promise<CountersPage | null
   return countersIn(page, '') === null ? null : (registry) => countersIn(page, registry)
 }
 
-/** Another part of them each time. */
-function sampleOf(peers: readonly string[]): readonly string[] {
+/** The likeliest, and another part of the rest each time. */
+function sampleOf(peers: readonly string[], likely: number): readonly string[] {
   if (peers.length <= SAMPLE) return peers
-  const start = Math.floor(Math.random() * peers.length)
-  return [...peers.slice(start), ...peers.slice(0, start)].slice(0, SAMPLE)
+  const certain = peers.slice(0, Math.min(likely, SAMPLE))
+  const rest = peers.slice(certain.length)
+  const start = Math.floor(Math.random() * rest.length)
+  return [...certain, ...rest.slice(start), ...rest.slice(0, start)].slice(0, SAMPLE)
+}
+
+/** Of those that answered; null is none. */
+async function answersOf<T>(peers: readonly string[], ask: (peer: string) => Promise<T | null>): Promise<T[]> {
+  const end = performance.now() + ALL_WITHIN
+  const waiting = peers.values()
+  const answers: T[] = []
+  const workers = Array.from({ length: Math.min(AT_A_TIME, peers.length) }, async () => {
+    // What the others take next is not what this one has.
+    for (const peer of waiting) {
+      const answer = performance.now() < end ? await ask(peer) : null
+      if (answer !== null) answers.push(answer)
+    }
+  })
+  await Promise.all(workers)
+  return answers
 }
 
 /** Spegel answers from its own node's content alone where this header is sent, and counts nothing. null: no answer. */

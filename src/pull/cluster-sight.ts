@@ -1,0 +1,32 @@
+import type { Config } from '../config/config.ts'
+import type { ClusterMembers } from '../drift/cluster-members.ts'
+import { configuredPlaces, type SpegelPlaces } from './spegel-sight.ts'
+
+/** Of Spegel's pods (chart 0.7.4, daemonset.yaml: the ports `registry` and `metrics`). */
+const REGISTRY_PORT = 5000
+const METRICS_PORT = 9090
+
+/** What is known of a cluster when something is measured in it. */
+export interface ClusterView {
+  members: ClusterMembers
+  /** The names of the nodes that most likely have what is measured, the likeliest first. */
+  likely: readonly string[]
+  /** Whether it is to be proven that no node has it. */
+  askAll: boolean
+}
+
+/** Where Spegel's pods are reached; what the configuration says of them wins. */
+export function clusterPlaces({ spegel, node }: Config, { members, likely, askAll }: ClusterView): SpegelPlaces {
+  const configured = configuredPlaces(spegel, node.ip)
+  const own = members.pods.find((it) => it.node === node.name && !it.isGone)
+  const metrics = configured.metrics ?? (own === undefined ? null : `${urlOf(own.address, METRICS_PORT)}/metrics`)
+  if (configured.peers.length > 0) return { ...configured, metrics }
+  const others = members.pods.filter((it) => it.node !== node.name)
+  const ofLikely = likely.flatMap((name) => others.filter((it) => it.node === name))
+  const peers = [...new Set([...ofLikely, ...others])].map(({ address }) => urlOf(address, REGISTRY_PORT))
+  return { peers, metrics, cluster: { likely: ofLikely.length, askAll, unasked: members.unnamed } }
+}
+
+function urlOf(address: string, port: number): string {
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
+}
