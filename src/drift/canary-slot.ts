@@ -50,7 +50,7 @@ export function slotTimes(interval: number): SlotTimes {
   const first = Math.min(interval / 10, 3 * MOST_SKEW)
   return {
     first,
-    others: first + Math.min(interval / 5, 6 * MOST_SKEW),
+    others: first + Math.min((3 * interval) / 10, 6 * MOST_SKEW),
     end: interval / 2,
     patience: Math.min(interval / 10, 2 * MOST_SKEW),
   }

@@ -12,6 +12,8 @@ export interface SpegelPod {
   node: string
   /** An IP address. */
   address: string
+  /** Whether it was said to be ready, so that it is expected to answer. */
+  isServing: boolean
   /** It was there when they were read before, and is not now: it may be on its way back, and still hold content. */
   isGone: boolean
 }

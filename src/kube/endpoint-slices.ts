@@ -15,13 +15,14 @@ interface Endpoint {
   pod: string
   address: string
   isTerminating: boolean
+  isServing: boolean
   isIpv4: boolean
 }
 
 /**
  * The pods of all slices of a service (discovery.k8s.io/v1). A service of two families has slices for each, and a pod may
- * for a while be in two slices of one family: each counts once. Whether an endpoint is ready does not matter: Spegel's
- * service publishes those that are not, and their nodes are there. One that is being terminated counts as long as its
+ * for a while be in two slices of one family: each counts once. Those that are not ready count too: Spegel's service
+ * publishes them, and their nodes are there. One that is being terminated counts as long as its
  * node has no other. What is not as the API promises is left out.
  */
 export function podsIn(slices: readonly KubeObject[]): EndpointPods {
@@ -38,13 +39,14 @@ export function podsIn(slices: readonly KubeObject[]): EndpointPods {
   }
   // Another slice may say of the same pod what this one does not.
   for (const { pod, node } of endpoints) if (node !== null) unnamed.delete(pod)
-  const pods = [...best].map(([node, { address }]) => ({ node, address }))
+  const pods = [...best].map(([node, { address, isServing }]) => ({ node, address, isServing }))
   return { pods: pods.sort((a, b) => (a.node < b.node ? -1 : 1)), unnamed: unnamed.size }
 }
 
-/** A pod that stays, then IPv4, then the lower address: every node is to choose the same. */
+/** A pod that stays, then one that is ready, then IPv4, then the lower address: every node is to choose the same. */
 function isBetter(one: Endpoint, other: Endpoint): boolean {
   if (one.isTerminating !== other.isTerminating) return other.isTerminating
+  if (one.isServing !== other.isServing) return one.isServing
   if (one.isIpv4 !== other.isIpv4) return one.isIpv4
   return one.address < other.address
 }
@@ -64,6 +66,8 @@ function endpointsIn(slice: KubeObject): Endpoint[] {
         pod: typeof uid === 'string' ? uid : address,
         address,
         isTerminating: isObject(conditions) && conditions.terminating === true,
+        // `ready` is always true for a service that publishes what is not; what is not told is to be taken for true.
+        isServing: !isObject(conditions) || conditions.serving !== false,
         isIpv4: addressType === 'IPv4',
       },
     ]

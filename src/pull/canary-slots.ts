@@ -102,7 +102,9 @@ export class CanarySlots {
     const begun = this.#clock.now()
     // Not all nodes ask at once, and yet all of them shortly before the slot: they are to hear the same.
     const spread = firstDelay(name, interval)
-    const reading = this.#read(begun < start ? start - spread : begun + spread)
+    const readAt = begun < start ? start - spread : begun + spread
+    if (begun < start) await this.#until(readAt)
+    const reading = this.#read(readAt)
     await this.#until(start)
     if (signal.aborted) return
     const early = slotAbandonment(slot, Number.POSITIVE_INFINITY, this.#clock.now(), interval)

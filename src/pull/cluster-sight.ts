@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import type { ClusterMembers } from '../drift/cluster-members.ts'
+import type { ClusterMembers, SpegelPod } from '../drift/cluster-members.ts'
 import { configuredPlaces, type SpegelPlaces } from './spegel-sight.ts'
 
 /** Of Spegel's pods (chart 0.7.4, daemonset.yaml: the ports `registry` and `metrics`). */
@@ -16,15 +16,20 @@ export interface ClusterView {
 }
 
 /** Where Spegel's pods are reached; what the configuration says of them wins. */
-export function clusterPlaces({ spegel, node }: Config, { members, likely, askAll }: ClusterView): SpegelPlaces {
+export function clusterPlaces(
+  { spegel, node }: Pick<Config, 'spegel' | 'node'>,
+  { members, likely, askAll }: ClusterView,
+): SpegelPlaces {
   const configured = configuredPlaces(spegel, node.ip)
   const own = members.pods.find((it) => it.node === node.name && !it.isGone)
   const metrics = configured.metrics ?? (own === undefined ? null : `${urlOf(own.address, METRICS_PORT)}/metrics`)
   if (configured.peers.length > 0) return { ...configured, metrics }
   const others = members.pods.filter((it) => it.node !== node.name)
   const ofLikely = likely.flatMap((name) => others.filter((it) => it.node === name))
-  const peers = [...new Set([...ofLikely, ...others])].map(({ address }) => urlOf(address, REGISTRY_PORT))
-  return { peers, metrics, cluster: { likely: ofLikely.length, askAll, unasked: members.unnamed } }
+  const urls = (pods: readonly SpegelPod[]) => pods.map(({ address }) => urlOf(address, REGISTRY_PORT))
+  const away = new Set(urls(others.filter((it) => it.isGone || !it.isServing)))
+  const cluster = { likely: ofLikely.length, askAll, away, unasked: members.unnamed }
+  return { peers: [...new Set(urls([...ofLikely, ...others]))], metrics, cluster }
 }
 
 function urlOf(address: string, port: number): string {

@@ -34,14 +34,18 @@ export interface SpegelPlaces {
   /** The registries of the other nodes' pods: `http://10.244.1.7:5000`. */
   peers: readonly string[]
   /** What is known of the cluster; not given: nothing, so that there may be more. */
-  cluster?: {
-    /** So many of the peers, from the first one on, are asked in any case: they are the likeliest to have it. */
-    likely: number
-    /** Whether all of them are asked, which it takes to say that nobody has it. */
-    askAll: boolean
-    /** How many more there are that cannot be asked. */
-    unasked: number
-  }
+  cluster?:
+    | {
+        /** So many of the peers, from the first one on, are asked in any case: they are the likeliest to have it. */
+        likely: number
+        /** Whether all of them are asked, which it takes to say that nobody has it. */
+        askAll: boolean
+        /** Those that are said to be away already: where they do not answer, they are none. */
+        away: ReadonlySet<string>
+        /** How many more there are that cannot be asked. */
+        unasked: number
+      }
+    | undefined
   /** The metrics of this node's own pod: `http://10.244.0.5:9090/metrics`; null: not known. */
   metrics: string | null
 }
@@ -70,16 +74,18 @@ const LONGEST_PAGE = 4 * 1024 * 1024
 
 /** Spegel by its own interfaces. Whatever goes wrong is something that is not known, never an error. */
 export function openSpegelSight({ peers, metrics, cluster }: SpegelPlaces): SpegelSight {
-  const sample = () => (cluster?.askAll === true ? peers : sampleOf(peers, cluster?.likely ?? 0))
   return {
     counters: async (registry, signal) =>
       metrics === null ? null : countersIn(await pageAt(metrics, signal), registry),
     holders: async (reference, objects, signal) => {
       if (peers.length === 0 && cluster === undefined) return null
       const asked = objects.slice(0, MOST_OBJECTS)
-      const answered = await answersOf(sample(), (peer) => heldBy(peer, reference, asked, signal))
+      const answers = await answersOf(peersToAsk({ peers, cluster }), (peer) => heldBy(peer, reference, asked, signal))
+      const answered = [...answers.values()].filter((it) => it !== null)
+      const absent = [...answers].filter(([peer, it]) => it === null && cluster?.away.has(peer) === true)
       const held = new Map(asked.map(({ digest }) => [digest, answered.filter((it) => it.has(digest)).length]))
-      return { asked: answered.length, known: peers.length + (cluster?.unasked ?? 0), held }
+      const known = peers.length + (cluster?.unasked ?? 0) - absent.length
+      return { asked: answered.length, known, held }
     },
   }
 }
@@ -92,26 +98,29 @@ export async function readCounters(metrics: string): Promise<CountersPage | null
   return countersIn(page, '') === null ? null : (registry) => countersIn(page, registry)
 }
 
-/** The likeliest, and another part of the rest each time. */
-function sampleOf(peers: readonly string[], likely: number): readonly string[] {
-  if (peers.length <= SAMPLE) return peers
-  const certain = peers.slice(0, Math.min(likely, SAMPLE))
+/** All of them, or the likeliest, and another part of the rest each time. `random`: 0 to less than 1. */
+export function peersToAsk(
+  { peers, cluster }: Pick<SpegelPlaces, 'peers' | 'cluster'>,
+  random: () => number = Math.random,
+): readonly string[] {
+  if (cluster?.askAll === true || peers.length <= SAMPLE) return peers
+  const certain = peers.slice(0, Math.min(cluster?.likely ?? 0, SAMPLE))
   const rest = peers.slice(certain.length)
-  const start = Math.floor(Math.random() * rest.length)
+  const start = Math.floor(random() * rest.length)
   return [...certain, ...rest.slice(start), ...rest.slice(0, start)].slice(0, SAMPLE)
 }
 
-/** Of those that answered; null is none. */
-async function answersOf<T>(peers: readonly string[], ask: (peer: string) => Promise<T | null>): Promise<T[]> {
+/** By peer, of those that were asked: null is no answer. */
+async function answersOf<T>(
+  peers: readonly string[],
+  ask: (peer: string) => Promise<T | null>,
+): Promise<ReadonlyMap<string, T | null>> {
   const end = performance.now() + ALL_WITHIN
   const waiting = peers.values()
-  const answers: T[] = []
+  const answers = new Map<string, T | null>()
   const workers = Array.from({ length: Math.min(AT_A_TIME, peers.length) }, async () => {
     // What the others take next is not what this one has.
-    for (const peer of waiting) {
-      const answer = performance.now() < end ? await ask(peer) : null
-      if (answer !== null) answers.push(answer)
-    }
+    for (const peer of waiting) if (performance.now() < end) answers.set(peer, await ask(peer))
   })
   await Promise.all(workers)
   return answers

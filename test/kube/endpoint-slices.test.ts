@@ -26,8 +26,8 @@ t.test('one pod a node, whatever the slices it is in', async (t) => {
     ['IPv6 alone', [sliceOf([endpoint('fd00::7', 'k8s-1')], 'IPv6')], { pods: [pod('k8s-1', 'fd00::7')], unnamed: 0 }],
     [
       'not ready: the service publishes them, and their nodes are there',
-      [sliceOf([endpoint('10.244.1.7', 'k8s-1', { conditions: { ready: false, serving: false } })])],
-      { pods: [pod('k8s-1', '10.244.1.7')], unnamed: 0 },
+      [sliceOf([endpoint('10.244.1.7', 'k8s-1', { conditions: { ready: true, serving: false } })])],
+      { pods: [pod('k8s-1', '10.244.1.7', false)], unnamed: 0 },
     ],
     [
       'one is being terminated, and its successor is there',
@@ -84,6 +84,6 @@ t.test('all nodes read the same, in whatever order they are told', async (t) => 
   )
 })
 
-function pod(node: string, address: string) {
-  return { node, address }
+function pod(node: string, address: string, isServing = true) {
+  return { node, address, isServing }
 }
