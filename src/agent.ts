@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
+import { canaryNodes } from './canary-nodes.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import type { Config } from './config/config.ts'
 import { readConfigText } from './config/load-config.ts'
@@ -264,6 +265,7 @@ class RunningAgent implements Agent, AgentState {
       client: this.#opened?.then((it) => it.client) ?? null,
       turns: this.#turns,
       leastPause: LEAST_PAUSE,
+      nodes: canaryNodes(this.#config, this.#options.kube ?? null, this.#logger),
       onPull: (pull) => {
         const { id, image, via, source, duration, bytes, failure } = pull
         this.#history.add(pull)

@@ -121,14 +121,17 @@ t.test('no file imports itself by way of others', async (t) => {
   for (const file of files) t.equal(walk(file, []), null, file)
 })
 
-/** The files directly in `src/`, but for the two that compose everything. */
+/** Directly in `src/`: the command, the agent, and what is a part of it for one purpose. */
+const COMPOSING = ['main.ts', 'agent.ts', 'canary-nodes.ts']
+
+/** The files directly in `src/`, but for those that compose. */
 function isFoundation(target: string): boolean {
-  return !/\/(main|agent)\.ts$/.test(target)
+  return !COMPOSING.some((it) => target.endsWith(`/${it}`))
 }
 
-t.test('the files directly in src import no folder, but for the two that compose everything', async (t) => {
+t.test('the files directly in src import no folder, but for those that compose', async (t) => {
   for (const { file, folder, target } of imports) {
-    if (folder !== '' || file === 'main.ts' || file === 'agent.ts') continue
+    if (folder !== '' || COMPOSING.includes(file)) continue
     t.match(target, /^(\.\/[a-z-]+\.ts|[a-z@][a-z0-9:/-]*)$/, `${file} imports ${target}`)
   }
 })

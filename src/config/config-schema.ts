@@ -235,7 +235,11 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       minimum: 1,
       maximum: 65535,
     },
-    peersFrom: choice('Where the other nodes are learnt from. Not used yet.', ['endpointslice'], 'endpointslice'),
+    peersFrom: choice(
+      'Where the nodes that run it are learnt from, for the slots of the canary and to ask them what they have. `endpointslice`: from its headless service, where the Kubernetes API is asked; `none`: they are not.',
+      ['endpointslice', 'none'],
+      'endpointslice',
+    ),
     peers: {
       type: 'array',
       description:

@@ -26,7 +26,7 @@ export interface Config {
   observe: { enabled: boolean }
   registryAuth: { dockerConfigFile: string | null }
   harbor: { url: string | null; extraUrls: string[] }
-  spegel: { port: number | null; peersFrom: 'endpointslice'; peers: string[]; metrics: string | null }
+  spegel: { port: number | null; peersFrom: 'endpointslice' | 'none'; peers: string[]; metrics: string | null }
   kubernetes: { enabled: 'auto' | 'on' | 'off'; events: boolean; nodeCondition: boolean }
   http: { port: number; host: string; tokenFile: string | null }
   log: { level: LogLevel }

@@ -27,8 +27,8 @@ export interface CanaryRoundsOptions {
   turns: Turns
   /** A measurement by request follows the one before it after so long at the earliest. Milliseconds. */
   leastPause: number
-  /** The nodes of the cluster, with which this one takes turns. Not given: it measures by itself. */
-  nodes?: ClusterNodes | null
+  /** The nodes of the cluster, with which this one takes turns. null, or not given: it measures by itself. */
+  nodes?: Promise<ClusterNodes | null>
   clock?: SlotClock
   onPull(pull: Pull): void
 }
@@ -47,7 +47,7 @@ export class CanaryRounds {
   readonly #options: CanaryRoundsOptions
   readonly #rounds: OneByOne
   readonly #slotRounds: SlotRounds
-  readonly #slots: CanarySlots | null
+  #slots: CanarySlots | null = null
   #first: NodeJS.Timeout | undefined
   readonly #ending = new AbortController()
   #inputs: Inputs | null = null
@@ -61,7 +61,6 @@ export class CanaryRounds {
     this.#options = options
     this.#rounds = new OneByOne(() => this.#measureAll(), { interval: options.config.canary.interval, pause: 0 })
     this.#slotRounds = this.#takeTurns()
-    this.#slots = this.#openSlots()
   }
 
   /** Hears of every evaluation; the first one begins the rounds. */
@@ -70,8 +69,21 @@ export class CanaryRounds {
     this.#inputs = inputs
     const { interval, methods } = this.#options.config.canary
     if (!isFirst || interval === 0 || methods.length === 0) return
-    if (this.#slots !== null) this.#slots.start()
-    else this.#first = setTimeout(() => this.#rounds.request(), firstDelay(this.#options.config.node.name, interval))
+    void this.#begin()
+  }
+
+  async #begin(): Promise<void> {
+    const { config, nodes: opened, clock } = this.#options
+    const { interval, tags } = config.canary
+    const { name } = config.node
+    const nodes = (await opened) ?? null
+    if (this.#ending.signal.aborted) return
+    if (nodes === null) {
+      this.#first = setTimeout(() => this.#rounds.request(), firstDelay(name, interval))
+      return
+    }
+    this.#slots = new CanarySlots({ name, interval, tags, nodes, work: this.#slotRounds, ...(clock && { clock }) })
+    this.#slots.start()
   }
 
   isMeasuring(id: string): boolean {
@@ -108,20 +120,6 @@ export class CanaryRounds {
     this.#ending.abort()
     await this.#slots?.stop()
     await this.#latest
-  }
-
-  #openSlots(): CanarySlots | null {
-    const { config, nodes = null, clock } = this.#options
-    if (nodes === null) return null
-    const { interval, tags } = config.canary
-    return new CanarySlots({
-      name: config.node.name,
-      interval,
-      tags,
-      nodes,
-      work: this.#slotRounds,
-      ...(clock && { clock }),
-    })
   }
 
   #takeTurns(): SlotRounds {

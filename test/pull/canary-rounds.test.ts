@@ -3,9 +3,12 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { startAgent } from '../../src/agent.ts'
+import type { Pull } from '../../src/drift/pull.ts'
+import type { KubeApi } from '../../src/kube/kube-api.ts'
 import { firstDelay, roundTag } from '../../src/pull/canary-names.ts'
 import { Turns } from '../../src/pull/turns.ts'
 import { MemoryDaemon } from '../containerd/client/memory-daemon.ts'
+import { endpoint, slicesOf } from '../kube/slices.ts'
 import { sampleOf } from '../metrics/exposition.ts'
 import { RegistryDouble } from '../registry/registry-double.ts'
 import { Told } from '../watch/watched-node.ts'
@@ -19,7 +22,7 @@ interface Line {
 }
 
 /** An agent on a node without mirrors, whose registry is a double on loopback and whose containerd is one in memory. */
-async function site(t: Test, { tags = 1, interval = '1h' } = {}) {
+async function site(t: Test, { tags = 1, interval = '1h', kube = undefined as KubeApi | undefined } = {}) {
   const origin = await RegistryDouble.start()
   t.teardown(() => origin.stop())
   const talos = `machine: { registries: { mirrors: { ${CANARY.registry}: { endpoints: ['${origin.origin}'] } } } }\n`
@@ -41,7 +44,7 @@ http: { host: 127.0.0.1, port: 0, tokenFile: '${directory}/token' }
   const logger = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) })
   const openDaemon = async () => ({ client: daemon.client(), readFacts })
   const start = async () => {
-    const agent = await startAgent({ configFile, env: {}, logger, openDaemon })
+    const agent = await startAgent({ configFile, env: {}, logger, openDaemon, ...(kube && { kube }) })
     t.teardown(() => agent.stop())
     return agent
   }
@@ -72,6 +75,31 @@ t.test('a round measures the canary over HTTP and by containerd, and shows what 
   const text = await (await fetch(`${agent.url}/metrics`)).text()
   t.ok((sampleOf(text, 'pullpath_pulls_total', { source: 'first', method: 'probe' }) ?? 0) >= 1)
   t.notMatch(text, 'no-endpoint', 'what was not measured is not counted')
+})
+
+t.test('where Kubernetes tells the nodes, the canary is measured in slots with them', async (t) => {
+  const asked: string[] = []
+  const get = async (path: string) => {
+    asked.push(path)
+    return { items: slicesOf([endpoint('127.0.0.1', 'k8s-1')]) }
+  }
+  const it = await site(t, { interval: '1s', kube: { get } as unknown as KubeApi })
+  const canary = makeCanary()
+  storeIn(it.origin, canary)
+  const sized = ({ digest, bytes }: { digest: string; bytes: Buffer }) => ({ digest, size: bytes.length })
+  it.daemon.origin.set(CANARY.image, {
+    manifest: { ...sized(canary.manifest), mediaType: canary.manifest.mediaType },
+    config: sized(canary.config),
+    layers: canary.layers.map((layer) => ({ ...sized(layer), chainId: layer.chainId })),
+  })
+  const agent = await it.start()
+  t.match(await it.said('measured', 'containerd'), { source: 'first', image: CANARY.image })
+  const [pull] = (await (await fetch(`${agent.url}/api/v1/pulls?method=containerd&source=first`)).json()) as Pull[]
+  t.match(
+    pull?.evidence.find((piece) => piece.source === 'HEAD to the peers'),
+    { text: 'there is no other node that could have had it' },
+  )
+  t.same(asked, ['/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices'])
 })
 
 t.test('without a canary that is said, and nothing is counted', async (t) => {

@@ -78,7 +78,7 @@ spegel: { peers: [${others.join(', ')}] }
       client: Promise.resolve((daemons[place] as MemoryDaemon).client()),
       turns: new Turns(),
       leastPause: 0,
-      nodes: { read: async () => members() },
+      nodes: Promise.resolve({ read: async () => members() }),
       clock: time.clock(node),
       onPull: (pull) => site.pulls.push({ ...pull, node, slot: Math.floor(time.now / HOUR) - FIRST_SLOT }),
     })

@@ -1,0 +1,27 @@
+import type { Logger } from 'pino'
+import type { Config } from './config/config.ts'
+import type { KubeApi } from './kube/kube-api.ts'
+import type { ClusterNodes } from './pull/cluster-nodes.ts'
+
+/** So many slots the nodes are believed to be the same while they cannot be read; and at least so many milliseconds. */
+const KEPT_SLOTS = 3
+const KEPT = 600_000
+/** They are read no more often, however short the slots are: 24 requests an hour. Milliseconds. */
+const PAUSE = 150_000
+
+/** The nodes with which this one takes turns in measuring the canary. null: there is no cluster, or it is not asked. */
+export async function canaryNodes(config: Config, api: KubeApi | null, logger: Logger): Promise<ClusterNodes | null> {
+  const { intent, spegel, canary } = config
+  if (api === null || spegel.peersFrom === 'none' || canary.interval === 0) return null
+  const { SpegelEndpoints } = await import('./kube/spegel-endpoints.ts')
+  return new SpegelEndpoints(api, {
+    namespace: intent.spegel.namespace,
+    release: intent.spegel.name,
+    keep: Math.max(KEPT_SLOTS * canary.interval, KEPT),
+    pause: PAUSE,
+    onFailure: (failure) => {
+      if (failure === null) logger.info('the nodes that run Spegel are read from Kubernetes again')
+      else logger.warn({ reason: failure.reason, message: failure.message }, 'the nodes that run Spegel cannot be read')
+    },
+  })
+}
