@@ -47,12 +47,6 @@ export interface CanarySlotsOptions {
   clock?: SlotClock
 }
 
-/**
- * A timer does not run on while the machine is suspended, nor does it know of a clock that was set: so long is waited at
- * most until the clock is asked again. Milliseconds.
- */
-const LONGEST_SLEEP = 30_000
-
 /** Comes to the turn of this node in one slot after the other, by its clock alone. */
 export class CanarySlots {
   readonly #options: CanarySlotsOptions
@@ -140,7 +134,7 @@ export class CanarySlots {
     for (;;) {
       const left = time - this.#clock.now()
       if (left <= 0 || left > 2 * interval || signal.aborted) return
-      await this.#clock.sleep(Math.min(left, LONGEST_SLEEP), signal)
+      await this.#clock.sleep(Math.min(left, this.#clock.longestSleep), signal)
     }
   }
 }

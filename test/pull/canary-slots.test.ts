@@ -38,7 +38,7 @@ function node(t: Test, { begins = 0, known = members('a', 'b', 'c') as ClusterMe
       alone: async () => void note('alone'),
       abandon: (slot, _tag, why) => void note(`slot ${slot - FIRST_SLOT} ${why}`),
     },
-    clock: { now: () => time.now + offset, sleep: (ms, signal) => time.sleep(ms, signal) },
+    clock: { longestSleep: 30_000, now: () => time.now + offset, sleep: (ms, signal) => time.sleep(ms, signal) },
   })
   t.teardown(async () => {
     const stopped = slots.stop()

@@ -145,6 +145,16 @@ t.test('each node keeps the home tag of its place, and asks the origin for that 
   )
 })
 
+t.test('who only probes keeps a home for the others all the same, and pulls nothing else', async (t) => {
+  const it = await cluster(t, { methods: '[probe]' })
+  await it.until(2)
+  const tags = it.daemons.flatMap((daemon) =>
+    daemon.criImages().flatMap((image) => image.tags.map((tag) => tag.slice(-6))),
+  )
+  t.same(tags, ['home-0', 'home-1', 'home-2'])
+  t.equal(it.pulls.filter(({ via }) => via === 'containerd').length, 3)
+})
+
 t.test('a measurement by request disturbs no slot', async (t) => {
   const it = await cluster(t)
   const [first] = it.rounds

@@ -20,6 +20,7 @@ export class SteppedTime {
   clock(name: string): SlotClock {
     this.#names.add(name)
     return {
+      longestSleep: 30_000,
       now: () => this.now,
       sleep: (milliseconds, signal) =>
         new Promise((resolve) => {

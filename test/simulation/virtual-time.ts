@@ -50,9 +50,13 @@ export class VirtualTime {
     this.now = end
   }
 
-  /** The clock of a machine that is `skew` milliseconds ahead. */
+  /** The clock of a machine that is `skew` milliseconds ahead, and never suspended. */
   clock(skew: () => number): SlotClock {
-    return { now: () => this.now + skew(), sleep: (milliseconds, signal) => this.sleep(milliseconds, signal) }
+    return {
+      longestSleep: Number.POSITIVE_INFINITY,
+      now: () => this.now + skew(),
+      sleep: (milliseconds, signal) => this.sleep(milliseconds, signal),
+    }
   }
 
   #add(event: Event): void {
