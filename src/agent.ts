@@ -265,7 +265,7 @@ class RunningAgent implements Agent, AgentState {
       client: this.#opened?.then((it) => it.client) ?? null,
       turns: this.#turns,
       leastPause: LEAST_PAUSE,
-      nodes: canaryNodes(this.#config, this.#options.kube ?? null, this.#logger),
+      nodes: canaryNodes(this.#config, this.#kube, this.#logger),
       onPull: (pull) => {
         const { id, image, via, source, duration, bytes, failure } = pull
         this.#history.add(pull)

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
-import type { KubeApi } from './kube/kube-api.ts'
+import type { OpenedKube } from './kube/open-kube.ts'
 import type { ClusterNodes } from './pull/cluster-nodes.ts'
 
 /** So many slots the nodes are believed to be the same while they cannot be read; and at least so many milliseconds. */
@@ -10,11 +10,16 @@ const KEPT = 600_000
 const PAUSE = 150_000
 
 /** The nodes with which this one takes turns in measuring the canary. null: there is no cluster, or it is not asked. */
-export async function canaryNodes(config: Config, api: KubeApi | null, logger: Logger): Promise<ClusterNodes | null> {
-  const { intent, spegel, canary } = config
-  if (api === null || spegel.peersFrom === 'none' || canary.interval === 0) return null
+export async function canaryNodes(
+  { intent, spegel, canary }: Config,
+  opening: Promise<OpenedKube>,
+  logger: Logger,
+): Promise<ClusterNodes | null> {
+  if (spegel.peersFrom === 'none' || canary.interval === 0) return null
+  const kube = await opening
+  if (kube.state !== 'open') return null
   const { SpegelEndpoints } = await import('./kube/spegel-endpoints.ts')
-  return new SpegelEndpoints(api, {
+  return new SpegelEndpoints(kube.api, {
     namespace: intent.spegel.namespace,
     release: intent.spegel.name,
     keep: Math.max(KEPT_SLOTS * canary.interval, KEPT),

@@ -255,7 +255,7 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       pattern: '^https?://',
     },
   }),
-  kubernetes: section('The Kubernetes API, which is asked for Spegel and for this Node.', {
+  kubernetes: section('The Kubernetes API, which is asked for Spegel, for the nodes that run it and for this Node.', {
     enabled: choice('`auto`: where a service account is mounted.', ['auto', 'on', 'off'], 'auto'),
     events: toggle('Whether findings become Events. Not used yet.', true),
     nodeCondition: toggle('Whether findings become a condition of the Node. Not used yet.', false),

@@ -12,11 +12,11 @@ async function refuse(): Promise<never> {
   throw new KubeError({ reason: 'forbidden', message: 'the lab has no such thing' })
 }
 
-const kube: KubeApi = {
+const api: KubeApi = {
   get: async () => ({ items: JSON.parse(readFileSync(slicesFile, 'utf8')) }),
   create: refuse,
   patch: refuse,
   follow: () => ({ stop: () => {} }),
 }
-const agent = await startAgent({ configFile, kube })
+const agent = await startAgent({ configFile, openKube: async () => ({ state: 'open', api }) })
 process.once('SIGTERM', () => void agent.stop())

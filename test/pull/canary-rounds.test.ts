@@ -44,7 +44,13 @@ http: { host: 127.0.0.1, port: 0, tokenFile: '${directory}/token' }
   const logger = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) })
   const openDaemon = async () => ({ client: daemon.client(), readFacts })
   const start = async () => {
-    const agent = await startAgent({ configFile, env: {}, logger, openDaemon, ...(kube && { kube }) })
+    const agent = await startAgent({
+      configFile,
+      env: {},
+      logger,
+      openDaemon,
+      ...(kube && { openKube: async () => ({ state: 'open' as const, api: kube }) }),
+    })
     t.teardown(() => agent.stop())
     return agent
   }
