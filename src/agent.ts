@@ -22,6 +22,7 @@ import { metricsPage } from './metrics/metrics-page.ts'
 import { PullMetrics } from './metrics/pull-metrics.ts'
 import { ReportMetrics } from './metrics/report-metrics.ts'
 import { CanaryRounds } from './pull/canary-rounds.ts'
+import type { ClusterNodes } from './pull/cluster-nodes.ts'
 import { DaemonWatch } from './pull/daemon-watch.ts'
 import { Observing } from './pull/observe-pulls.ts'
 import { ProbeRounds } from './pull/probe-rounds.ts'
@@ -108,6 +109,7 @@ class RunningAgent implements Agent, AgentState {
   #daemonAnswer: DaemonAnswer | null = null
   #probes: ProbeRounds | null
   #kube: Promise<OpenedKube>
+  #nodes: Promise<ClusterNodes | null>
   #cluster: Promise<ClusterWatch | null>
   #inputsWatcher: InputWatcher
   #configWatcher: InputWatcher
@@ -130,6 +132,7 @@ class RunningAgent implements Agent, AgentState {
     this.#configWatcher = this.#watchConfig()
     this.#opened = this.#openDaemon()
     this.#kube = this.#openKube()
+    this.#nodes = canaryNodes(this.#config, this.#kube, this.#logger)
     this.#daemon = this.#watchDaemon()
     this.#probes = this.#startProbes()
     this.#canary = this.#measureCanary()
@@ -265,7 +268,7 @@ class RunningAgent implements Agent, AgentState {
       client: this.#opened?.then((it) => it.client) ?? null,
       turns: this.#turns,
       leastPause: LEAST_PAUSE,
-      nodes: canaryNodes(this.#config, this.#kube, this.#logger),
+      nodes: this.#nodes,
       onPull: (pull) => {
         const { id, image, via, source, duration, bytes, failure } = pull
         this.#history.add(pull)
@@ -283,6 +286,7 @@ class RunningAgent implements Agent, AgentState {
       config: this.#config,
       client: this.#opened?.then((it) => it.client) ?? null,
       pulledEvents: this.#readPulledEvents(),
+      nodes: this.#nodes,
       onPull: (pull) => {
         const { id, image, source, duration, bytes } = pull
         this.#history.add(pull)
@@ -419,6 +423,7 @@ class RunningAgent implements Agent, AgentState {
     void Promise.all([canary.stop(), daemon?.endProofs()]).then(() => daemon?.stop())
     this.#opened = this.#openDaemon()
     this.#kube = this.#openKube()
+    this.#nodes = canaryNodes(this.#config, this.#kube, this.#logger)
     if (isSameDaemon && this.#daemonAnswer !== null) reader.hear(this.#daemonAnswer)
     this.#daemon = this.#watchDaemon()
     this.#canary = this.#measureCanary()

@@ -52,6 +52,8 @@ export interface SpegelDaemonSet {
 /** One of Spegel's pods on this node. Times are ISO 8601. */
 export interface SpegelPod {
   name: string
+  /** Its IP address; null: it has none yet. */
+  address: string | null
   phase: string
   isTerminating: boolean
   ready: boolean

@@ -96,6 +96,19 @@ export interface SpegelHealth extends ProbeTime {
   failures: number
   /** Why it could not be asked, or what it answered instead; empty: it is ready. */
   words: string
+  /** What its metrics tell of each registry; null: they are not read, or cannot be. */
+  registries: readonly SpegelTraffic[] | null
+}
+
+/** What Spegel did for one registry since it started, and what it offers to other nodes now. */
+export interface SpegelTraffic {
+  registry: string
+  /** Requests that it looked for at peers, found and not found. */
+  hits: number
+  misses: number
+  /** Advertised to the other nodes: tags, and pieces of content; null: not told. */
+  tags: number | null
+  contents: number | null
 }
 
 /** Whether an answer still counts. `now`: ISO 8601. */

@@ -1,4 +1,4 @@
-import { type EndpointProbe, type HarborHealth, PROBE_STEPS, type ProbeStep } from './probes.ts'
+import { type EndpointProbe, type HarborHealth, PROBE_STEPS, type ProbeStep, type SpegelTraffic } from './probes.ts'
 import type { NodeReport, RegistryReport, Remedy } from './report.ts'
 
 /** One step of the verification of a node, as operators walk it by hand. */
@@ -120,12 +120,19 @@ function listedStep({ registry, intent }: RegistryReport, report: NodeReport): V
 function spegelStep(spegel: NodeReport['probes']['spegel'], report: NodeReport): VerificationStep {
   const step = 'Spegel ready'
   if (spegel === null) return skipped(step, '', 'spegel.port is not set, and no target says where it listens')
-  const { url, ready, duration, words } = spegel
-  if (ready === true) return { step, subject: url, result: 'passed', duration, text: '/readyz answers 200', remedy: [] }
+  const { url, ready, duration, words, registries } = spegel
+  if (ready === true) return { step, subject: url, result: 'passed', duration, text: readyText(registries), remedy: [] }
   if (ready === false) return skipped(step, url, `${words}: not ready, as in a cluster of one node; else a fault`)
   const command = `kubectl get pods -A -l app.kubernetes.io/name=spegel -o wide --field-selector spec.nodeName=${report.node.name}`
   const remedy = [{ command, why: 'shows whether Spegel runs on this node' }]
   return { step, subject: url, result: 'failed', duration, text: words, remedy }
+}
+
+/** What it advertises is what other nodes can have from this one. */
+function readyText(registries: readonly SpegelTraffic[] | null): string {
+  const told = (registries ?? []).flatMap((it) => (it.contents === null ? [] : [`${it.contents} of ${it.registry}`]))
+  const advertised = told.length === 0 ? '' : `; it advertises contents: ${told.join(', ')}`
+  return `/readyz answers 200${advertised}`
 }
 
 function proofSteps({ proofs, findings }: NodeReport, hasSocket: boolean): VerificationStep[] {

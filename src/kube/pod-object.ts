@@ -24,6 +24,7 @@ function readPod(pod: KubeObject): SpegelPod {
   const waiting = containers.find((it) => !isReady(it))
   return {
     name: textAt(pod, 'metadata', 'name') ?? '',
+    address: textAt(pod, 'status', 'podIP'),
     phase,
     isTerminating: textAt(pod, 'metadata', 'deletionTimestamp') !== null,
     ready,

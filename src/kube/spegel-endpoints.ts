@@ -39,14 +39,20 @@ export class SpegelEndpoints {
 
   /** Never rejects. null: they are not known, or were read for the last time too long ago. */
   async read(signal: AbortSignal): Promise<ClusterMembers | null> {
-    const { pause, keep } = this.#options
+    const { pause } = this.#options
     const now = this.#now()
     // A clock that was set back must not keep them from being read.
     if (now < this.#asked || now >= this.#asked + pause) {
       this.#asked = now
       await this.#refresh(signal)
     }
-    return this.#last !== null && Math.abs(this.#now() - this.#last.at) <= keep ? this.#last.members : null
+    return this.known()
+  }
+
+  /** As they were read last, if that is not too long ago; nobody is asked. */
+  known(): ClusterMembers | null {
+    const isKept = this.#last !== null && Math.abs(this.#now() - this.#last.at) <= this.#options.keep
+    return isKept ? (this.#last?.members ?? null) : null
   }
 
   async #refresh(signal: AbortSignal): Promise<void> {

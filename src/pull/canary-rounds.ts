@@ -28,7 +28,7 @@ export interface CanaryRoundsOptions {
   /** A measurement by request follows the one before it after so long at the earliest. Milliseconds. */
   leastPause: number
   /** The nodes of the cluster, with which this one takes turns. null, or not given: it measures by itself. */
-  nodes?: Promise<ClusterNodes | null>
+  nodes?: Promise<Pick<ClusterNodes, 'read'> | null>
   clock?: SlotClock
   onPull(pull: Pull): void
 }

@@ -42,7 +42,7 @@ export interface CanarySlotsOptions {
   /** The length of a slot in milliseconds, and how many tags there are. */
   interval: number
   tags: number
-  nodes: ClusterNodes
+  nodes: Pick<ClusterNodes, 'read'>
   work: SlotWork
   clock?: SlotClock
 }

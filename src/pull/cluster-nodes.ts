@@ -4,4 +4,6 @@ import type { ClusterMembers } from '../drift/cluster-members.ts'
 export interface ClusterNodes {
   /** Asked once a slot. Never rejects; null: the nodes are not known, or were not for too long. */
   read(signal: AbortSignal): Promise<ClusterMembers | null>
+  /** As they were read last; nobody is asked. */
+  known(): ClusterMembers | null
 }

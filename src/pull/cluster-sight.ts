@@ -1,10 +1,7 @@
 import type { Config } from '../config/config.ts'
 import type { ClusterMembers, SpegelPod } from '../drift/cluster-members.ts'
+import { metricsOfPod, registryOfPod } from './spegel-ports.ts'
 import { configuredPlaces, type SpegelPlaces } from './spegel-sight.ts'
-
-/** Of Spegel's pods (chart 0.7.4, daemonset.yaml: the ports `registry` and `metrics`). */
-const REGISTRY_PORT = 5000
-const METRICS_PORT = 9090
 
 /** What is known of a cluster when something is measured in it. */
 export interface ClusterView {
@@ -22,16 +19,12 @@ export function clusterPlaces(
 ): SpegelPlaces {
   const configured = configuredPlaces(spegel, node.ip)
   const own = members.pods.find((it) => it.node === node.name && !it.isGone)
-  const metrics = configured.metrics ?? (own === undefined ? null : `${urlOf(own.address, METRICS_PORT)}/metrics`)
+  const metrics = configured.metrics ?? (own === undefined ? null : metricsOfPod(own.address))
   if (configured.peers.length > 0) return { ...configured, metrics }
   const others = members.pods.filter((it) => it.node !== node.name)
   const ofLikely = likely.flatMap((name) => others.filter((it) => it.node === name))
-  const urls = (pods: readonly SpegelPod[]) => pods.map(({ address }) => urlOf(address, REGISTRY_PORT))
+  const urls = (pods: readonly SpegelPod[]) => pods.map(({ address }) => registryOfPod(address))
   const away = new Set(urls(others.filter((it) => it.isGone || !it.isServing)))
   const cluster = { likely: ofLikely.length, askAll, away, unasked: members.unnamed }
   return { peers: [...new Set(urls([...ofLikely, ...others]))], metrics, cluster }
-}
-
-function urlOf(address: string, port: number): string {
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
 }

@@ -12,7 +12,7 @@ import { probeHarbor } from './harbor-probe.ts'
 import type { Turn } from './in-turn.ts'
 import { type ProbeTarget, probeTargets } from './probe-target.ts'
 import { readCredentials } from './registry-credentials.ts'
-import { probeSpegel, spegelUrl } from './spegel-probe.ts'
+import { probeSpegel, spegelMetricsUrl, spegelUrl } from './spegel-probe.ts'
 
 /** So many intervals may pass until an answer counts no more. */
 const FRESH_INTERVALS = 3
@@ -47,7 +47,9 @@ export class NodeProbes {
     return [
       ...targets.map((it) => ({ key: it.url, run: () => this.#askEndpoint(it) })),
       ...(harbor === null ? [] : [{ key: `harbor ${harbor}`, run: () => this.#askHarbor(harbor) }]),
-      ...(spegel === null ? [] : [{ key: `spegel ${spegel}`, run: () => this.#askSpegel(spegel) }]),
+      ...(spegel === null
+        ? []
+        : [{ key: `spegel ${spegel}`, run: () => this.#askSpegel(spegel, spegelMetricsUrl(this.#config, inputs)) }]),
     ]
   }
 
@@ -67,8 +69,8 @@ export class NodeProbes {
     this.#tell({ harbor: { ...outcome, ...this.#time() } })
   }
 
-  async #askSpegel(url: string): Promise<void> {
-    const outcome = await probeSpegel(url, this.#limits)
+  async #askSpegel(url: string, metrics: string | null): Promise<void> {
+    const outcome = await probeSpegel({ url, metrics }, this.#limits)
     const time = this.#time()
     const before = this.#found.spegel
     const lastReadyAt = outcome.ready === true ? time.at : (before?.lastReadyAt ?? null)

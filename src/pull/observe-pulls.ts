@@ -5,6 +5,7 @@ import type { MirrorFacts } from '../drift/classification.ts'
 import type { Pull } from '../drift/pull.ts'
 import { rememberedPath } from '../drift/remembered-paths.ts'
 import type { Inputs } from '../watch/inputs.ts'
+import type { ClusterNodes } from './cluster-nodes.ts'
 import type { ObservedPulls } from './observed-pulls.ts'
 import type { PulledEvents } from './pulled-events.ts'
 import { mirrorFacts } from './spegel-evidence.ts'
@@ -15,6 +16,8 @@ export interface ObservingOptions {
   client: Promise<DaemonClient> | null
   /** Resolves to null where there is no API server to ask. */
   pulledEvents: Promise<PulledEvents | null>
+  /** Resolves to null where nobody tells the nodes of the cluster. */
+  nodes: Promise<ClusterNodes | null>
   onPull(pull: Pull): void
   /** A fault of Pullpath itself. */
   onFault(error: unknown): void
@@ -45,24 +48,26 @@ export class Observing {
   }
 
   /** What is needed for it is loaded only now. */
-  async #start(client: DaemonClient, { config, pulledEvents, onPull, onFault }: ObservingOptions): Promise<void> {
-    const { peers, metrics } = config.spegel
-    const [{ ObservedPulls }, { ObservedSource }, { KubeletEvents }, { PerMinute }, spegel] = await Promise.all([
-      import('./observed-pulls.ts'),
-      import('./observed-source.ts'),
-      import('./kubelet-events.ts'),
-      import('./per-minute.ts'),
-      peers.length === 0 && metrics === null ? null : import('./spegel-sight.ts'),
-    ])
-    const events = await pulledEvents
+  async #start(
+    client: DaemonClient,
+    { config, pulledEvents, nodes: opened, onPull, onFault }: ObservingOptions,
+  ): Promise<void> {
+    const [{ ObservedPulls }, { ObservedSource }, { KubeletEvents }, { PerMinute }, spegel, nodes, events] =
+      await Promise.all([
+        import('./observed-pulls.ts'),
+        import('./observed-source.ts'),
+        import('./kubelet-events.ts'),
+        import('./per-minute.ts'),
+        import('./spegel-party.ts'),
+        opened,
+        pulledEvents,
+      ])
     if (this.#isStopped) return
     this.#pulls = new ObservedPulls({
       isOwn: (reference) => isCanary(config.canary.image, reference),
       mirrorsOf: (registry) => this.#mirrorsOf(registry),
       source: new ObservedSource({
-        sight: spegel?.configuredSight(config.spegel, config.node.ip) ?? null,
-        readPage: spegel === null || metrics === null ? null : () => spegel.readCounters(metrics),
-        peers: peers.length,
+        spegel: () => spegel.spegelParty(config, nodes?.known() ?? null, this.#inputs),
         heads: new PerMinute(REQUESTS.heads),
       }),
       kubelet: events === null ? null : new KubeletEvents(events, new PerMinute(REQUESTS.api)),

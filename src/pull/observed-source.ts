@@ -3,19 +3,27 @@ import { attributableCounters } from '../drift/attributable-counters.ts'
 import { type Classification, classifyPull, type MirrorFacts, type PullEvidence } from '../drift/classification.ts'
 import type { ObservedMarks } from './observed-marks.ts'
 import type { PerMinute } from './per-minute.ts'
-import type { CountersPage, Holders, SpegelSight } from './spegel-sight.ts'
+import type { SpegelCounters, SpegelMetricsPage } from './spegel-metrics-page.ts'
+import type { Holders, SpegelSight } from './spegel-sight.ts'
 import type { SubjectObject } from './subject.ts'
 
 /** What may be asked about a pull that somebody else made. Never the origin. */
 export interface SourceParties {
-  sight: SpegelSight | null
-  /** One reading of this node's Spegel; null: its metrics are not known. */
-  readPage: (() => Promise<CountersPage | null>) | null
-  /** How many peers there are, as far as is known before they are asked. */
-  peers: number
+  /** As far as it is known at this moment. */
+  spegel(): SpegelParty
   /** HEADs to peers. */
   heads: PerMinute
 }
+
+export interface SpegelParty {
+  sight: SpegelSight | null
+  /** How many peers there are. */
+  peers: number
+  /** One reading of this node's Spegel; null: its metrics are not known. */
+  readPage: (() => Promise<Counters | null>) | null
+}
+
+type Counters = Pick<SpegelMetricsPage, 'counters'>
 
 /** Of an observed pull, what its source is told from. Times are milliseconds since the epoch. */
 export interface SourceQuestion {
@@ -39,18 +47,16 @@ const LONGEST = 300_000
 export class ObservedSource {
   readonly #parties: SourceParties
   /** Read while nothing was pulled, as far as was seen. */
-  #before: { page: CountersPage; at: number } | null = null
-  #knownPeers: number
+  #before: { page: Counters; at: number } | null = null
 
   constructor(parties: SourceParties) {
     this.#parties = parties
-    this.#knownPeers = parties.peers
   }
 
   /** Reads the counters, for pulls that begin from now on. */
-  async read(): Promise<CountersPage | null> {
+  async read(): Promise<Counters | null> {
     const at = Date.now()
-    const page = (await this.#parties.readPage?.()) ?? null
+    const page = (await this.#parties.spegel().readPage?.()) ?? null
     this.#before = page === null ? null : { page, at }
     return page
   }
@@ -58,10 +64,12 @@ export class ObservedSource {
   async tell(question: SourceQuestion): Promise<Classification> {
     const { reference, objects, marks, mirrors, end } = question
     const before = this.#before
-    const after = this.#parties.readPage === null ? null : await this.read()
+    const after = await this.read()
     const isBefore = before !== null && before.at <= marks.begin && before.at >= question.quietSince
     const counters =
-      isBefore && marks.alone ? difference(before.page(reference.registry), after?.(reference.registry) ?? null) : null
+      isBefore && marks.alone
+        ? difference(before.page.counters(reference.registry), after?.counters(reference.registry) ?? null)
+        : null
     const came = marks.objects.filter((it) => it.fetched !== false)
     const holders = await this.#holders(question, came)
     const isAbsent =
@@ -89,21 +97,20 @@ export class ObservedSource {
     { reference, objects, mirrors, marks, end }: SourceQuestion,
     came: ObservedMarks['objects'],
   ): Promise<Holders | null> {
-    const { sight, heads } = this.#parties
+    const { heads } = this.#parties
+    const { sight, peers } = this.#parties.spegel()
     const bytes = came.reduce((sum, it) => sum + it.bytes, 0)
     // Without a mirror on its path the pull did not ask them either.
     if (sight === null || mirrors.targets === 0 || bytes < LEAST_BYTES || end - marks.begin > LONGEST) return null
-    // A sample of the peers proves nothing: where there are too many none is asked again.
+    // A sample of the peers proves nothing: where there are too many none is asked.
     const asked = objects.filter(({ digest }) => came.some((it) => it.digest === digest))
-    if (this.#knownPeers > MOST_PEERS || !heads.take(asked.length * this.#knownPeers)) return null
-    const holders = await sight.holders(reference, asked)
-    this.#knownPeers = holders?.known ?? this.#knownPeers
-    return holders
+    if (peers > MOST_PEERS || !heads.take(asked.length * peers)) return null
+    return sight.holders(reference, asked)
   }
 }
 
-function difference(before: ReturnType<CountersPage>, after: ReturnType<CountersPage>): PullEvidence['counters'] {
-  if (before === null || after === null) return null
+function difference(before: SpegelCounters, after: SpegelCounters | null): PullEvidence['counters'] {
+  if (after === null) return null
   const [hits, misses] = [after.hits - before.hits, after.misses - before.misses]
   // It was started again meanwhile.
   if (hits < 0 || misses < 0) return null

@@ -3,7 +3,8 @@ import type { MirrorFacts, ObjectEvidence, PullEvidence } from '../drift/classif
 import type { RatedEndpoint } from '../drift/path-comparison.ts'
 import type { SpegelIntent } from '../intent/intent.ts'
 import { isAtLeast } from '../version.ts'
-import type { Holders, SpegelCounters, SpegelSight } from './spegel-sight.ts'
+import type { SpegelCounters } from './spegel-metrics-page.ts'
+import type { Holders, SpegelSight } from './spegel-sight.ts'
 import type { Subject } from './subject.ts'
 
 /** From this release on Spegel marks its own content with `OCI-Namespace`. */

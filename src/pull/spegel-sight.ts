@@ -1,8 +1,8 @@
-import { get } from 'node:http'
 import type { Config } from '../config/config.ts'
 import type { ImageReference } from '../containerd/reference.ts'
 import { openRegistryClient } from '../registry/http-registry-client.ts'
 import { RegistryError } from '../registry/registry-error.ts'
+import { readSpegelMetrics, type SpegelCounters } from './spegel-metrics-page.ts'
 import type { SubjectObject } from './subject.ts'
 
 /** What can be learnt of Spegel without changing anything about it. What is given up meanwhile is not known. */
@@ -11,14 +11,6 @@ export interface SpegelSight {
   counters(registry: string, signal?: AbortSignal): Promise<SpegelCounters | null>
   /** Which of these objects the other nodes have; null: there is nobody to ask. */
   holders(reference: ImageReference, objects: readonly SubjectObject[], signal?: AbortSignal): Promise<Holders | null>
-}
-
-/** Of requests that were looked for at peers. */
-export interface SpegelCounters {
-  hits: number
-  misses: number
-  /** Answers to GET with content, whoever asked; null: not told. */
-  given: number | null
 }
 
 export interface Holders {
@@ -70,13 +62,14 @@ const PATIENCE = 3_000
 /** Where all peers are asked, so many at a time, and no more of them after so many milliseconds. */
 const AT_A_TIME = 32
 const ALL_WITHIN = 20_000
-const LONGEST_PAGE = 4 * 1024 * 1024
 
 /** Spegel by its own interfaces. Whatever goes wrong is something that is not known, never an error. */
 export function openSpegelSight({ peers, metrics, cluster }: SpegelPlaces): SpegelSight {
   return {
-    counters: async (registry, signal) =>
-      metrics === null ? null : countersIn(await pageAt(metrics, signal), registry),
+    counters: async (registry, signal) => {
+      const page = metrics === null ? null : await readSpegelMetrics(metrics, signal)
+      return page?.counters(registry) ?? null
+    },
     holders: async (reference, objects, signal) => {
       if (peers.length === 0 && cluster === undefined) return null
       const asked = objects.slice(0, MOST_OBJECTS)
@@ -88,14 +81,6 @@ export function openSpegelSight({ peers, metrics, cluster }: SpegelPlaces): Speg
       return { asked: answered.length, known, held }
     },
   }
-}
-
-/** The counters of all registries at one time, from one reading; null: they cannot be read. */
-export type CountersPage = (registry: string) => SpegelCounters | null
-
-export async function readCounters(metrics: string): Promise<CountersPage | null> {
-  const page = await pageAt(metrics, undefined)
-  return countersIn(page, '') === null ? null : (registry) => countersIn(page, registry)
 }
 
 /** All of them, or the likeliest, and another part of the rest each time. `random`: 0 to less than 1. */
@@ -156,43 +141,4 @@ async function heldBy(
     if (error instanceof RegistryError) return null
     throw error
   }
-}
-
-/** A counter does not exist before its first event. null: the page is not Spegel's. */
-function countersIn(page: string | null, registry: string): SpegelCounters | null {
-  if (page === null || !/^(# \w+ )?(spegel|http_request)/m.test(page)) return null
-  const counters: SpegelCounters = { hits: 0, misses: 0, given: givenIn(page) }
-  for (const [, labels = '', value] of page.matchAll(/^spegel_mirror_requests_total\{([^}]*)\} ([0-9.e+]+)$/gm)) {
-    if (!labels.split(',').includes(`registry="${registry}"`)) continue
-    if (labels.includes('cache="hit"')) counters.hits += Number(value)
-    else counters.misses += Number(value)
-  }
-  return counters
-}
-
-function givenIn(page: string): number | null {
-  if (!/^# TYPE http_request_duration_seconds /m.test(page)) return null
-  const counts = page.matchAll(/^http_request_duration_seconds_count\{([^}]*)\} ([0-9.e+]+)$/gm)
-  const given = [...counts].filter(([, labels = '']) => {
-    return /handler="\/v2\/\*"/.test(labels) && /method="GET"/.test(labels) && /code="2\d\d"/.test(labels)
-  })
-  return given.reduce((sum, [, , value]) => sum + Number(value), 0)
-}
-
-function pageAt(url: string, ending: AbortSignal | undefined): Promise<string | null> {
-  const signal = AbortSignal.any([AbortSignal.timeout(PATIENCE), ...(ending === undefined ? [] : [ending])])
-  return new Promise((resolve) => {
-    const request = get(url, { agent: false, signal }, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (part: string) => {
-        text += part
-        if (text.length > LONGEST_PAGE) request.destroy()
-      })
-      response.on('end', () => resolve(response.statusCode === 200 ? text : null))
-      response.on('error', () => resolve(null))
-    })
-    request.on('error', () => resolve(null))
-    request.on('close', () => resolve(null))
-  })
 }

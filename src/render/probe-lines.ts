@@ -1,16 +1,30 @@
-import type { EndpointProbe, Probes } from '../drift/probes.ts'
+import type { EndpointProbe, Probes, SpegelTraffic } from '../drift/probes.ts'
 
 /** What was answered to the agent itself, a line each. */
 export function probeLines({ endpoints, harbor, spegel }: Probes): string[] {
   return [
     ...endpoints.map(endpointLine),
     ...(harbor === null ? [] : [`${harborText(harbor)} (${harbor.at})`]),
-    ...(spegel === null
-      ? []
-      : [
-          `Spegel at ${spegel.url} is ${spegel.ready === true ? 'ready' : `not ready: ${spegel.words}`} (${spegel.at})`,
-        ]),
+    ...(spegel === null ? [] : spegelLines(spegel)),
   ]
+}
+
+function spegelLines({ url, ready, words, at, registries }: NonNullable<Probes['spegel']>): string[] {
+  return [
+    `Spegel at ${url} is ${ready === true ? 'ready' : `not ready: ${words}`} (${at})`,
+    ...(registries ?? []).map(trafficText),
+  ]
+}
+
+/** What a Spegel did for one registry, and offers of it. */
+export function trafficText({ registry, hits, misses, tags, contents }: SpegelTraffic): string {
+  const offers = [count(contents, 'piece', 'of content'), count(tags, 'tag', '')].filter((it) => it !== null)
+  const advertised = offers.length === 0 ? '' : `; it advertises ${offers.join(' and ')}`
+  return `Spegel found ${hits} of ${hits + misses} requests for ${registry} at peers${advertised}`
+}
+
+function count(number: number | null, noun: string, of: string): string | null {
+  return number === null ? null : `${number} ${noun}${number === 1 ? '' : 's'} ${of}`.trimEnd()
 }
 
 function endpointLine({ url, role, at, failure, failures, phases, steps }: EndpointProbe): string {

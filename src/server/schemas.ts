@@ -184,6 +184,20 @@ const spegelHealth = record({
   lastReadyAt: orNull(text),
   failures: { type: 'integer' },
   words: text,
+  registries: {
+    ...orNull(
+      listOf(
+        record({
+          registry: text,
+          hits: { type: 'number' },
+          misses: { type: 'number' },
+          tags: orNull({ type: 'number' }),
+          contents: orNull({ type: 'number' }),
+        }),
+      ),
+    ),
+    description: 'What its metrics tell of each registry; null: they are not read, or cannot be.',
+  },
 })
 
 const kubernetes = record({

@@ -89,7 +89,7 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
   const pulls = new ObservedPulls({
     isOwn: ({ repository }) => repository === CANARY,
     mirrorsOf: () => NO_MIRRORS,
-    source: new ObservedSource({ sight: null, readPage: null, peers: 0, heads: new PerMinute(0) }),
+    source: new ObservedSource({ spegel: () => ({ sight: null, peers: 0, readPage: null }), heads: new PerMinute(0) }),
     kubelet: new KubeletEvents(
       {
         of: async ({ uid }) => ({

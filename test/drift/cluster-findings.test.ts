@@ -70,6 +70,7 @@ const NO_HOSTS: SpegelHealth = {
   lastReadyAt: '2026-09-01T11:50:00.000Z',
   failures: 3,
   words: 'status 500',
+  registries: null,
 }
 const silent = { probes: { ...NOTHING_PROBED, spegel: NO_HOSTS } }
 

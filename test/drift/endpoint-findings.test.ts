@@ -228,6 +228,7 @@ t.test('Spegel is a fault only if it was ready before', async (t) => {
     lastReadyAt: '2026-09-01T12:30:00.000Z',
     failures: 2,
     words: 'it knows no peer',
+    registries: null,
     ...TIME,
     ...more,
   })

@@ -3,10 +3,13 @@ import { createServer } from 'node:http'
 import t, { type Test } from 'tap'
 import type { Config } from '../../src/config/config.ts'
 import { readConfig } from '../../src/config/read-config.ts'
+import type { SpegelPod } from '../../src/drift/cluster-facts.ts'
 import { NOTHING_PROBED, type Probes } from '../../src/drift/probes.ts'
 import { directoryNode, fileNode } from '../../src/hosts/tree.ts'
 import { NodeProbes, probeOnce } from '../../src/pull/node-probes.ts'
+import { spegelMetricsUrl } from '../../src/pull/spegel-probe.ts'
 import type { Inputs } from '../../src/watch/inputs.ts'
+import { cluster as clusterFacts, heard, pod } from '../fixtures/cluster.ts'
 import { daemonFacts, intentOf, mirror, nodeFacts, observing, spegelIntent, talosIntent } from '../fixtures/intents.ts'
 import { probedRegistry } from './probed-registry.ts'
 
@@ -147,6 +150,28 @@ t.test('Harbor is not asked where no path leads to it', async (t) => {
   t.equal((await found(configOf(''), inputsOf(url))).harbor, null)
   t.equal((await found(configOf('harbor: { url: null }'), inputsOf(url))).harbor, null)
 })
+
+t.test(
+  'what Spegel counted is read where its metrics are configured, or from the pod that Kubernetes names',
+  async (t) => {
+    const metrics = 'spegel_mirror_requests_total{cache="hit",registry="192.168.1.106"} 2\n'
+    const url = await answering(t, { '/readyz': { status: 200 }, '/metrics': { status: 200, body: metrics } })
+    const config = configOf(`spegel: { metrics: '${url}/metrics' }\nharbor: { url: null }`)
+    const { spegel } = await found(config, inputsOf('http://127.0.0.1:1', [url]))
+    t.match(spegel, { ready: true, registries: [{ registry: '192.168.1.106', hits: 2, misses: 0 }] })
+    const nowhere = await found(configOf('harbor: { url: null }'), inputsOf('http://127.0.0.1:1', [url]))
+    t.equal(nowhere.spegel?.registries, null)
+
+    const { node } = inputsOf(url)
+    const inCluster = (...pods: SpegelPod[]) => {
+      const cluster = clusterFacts({ pods: heard(pods) })
+      return spegelMetricsUrl(configOf(''), { node: { ...node, cluster } })
+    }
+    t.equal(inCluster(pod()), 'http://10.244.0.5:9090/metrics')
+    t.equal(inCluster(pod({ isTerminating: true }), pod({ address: 'fd00::5' })), 'http://[fd00::5]:9090/metrics')
+    t.equal(inCluster(pod({ address: null })), null)
+  },
+)
 
 t.test('Spegel says whether it is ready, and the last time is remembered', async (t) => {
   const answers: Record<string, Answer> = { '/readyz': { status: 200 }, '/v2/': { status: 200 } }

@@ -36,12 +36,15 @@ function site(t: Test, options: SiteOptions = {}) {
       ? null
       : async () => {
           const counters = pages.shift() ?? null
-          return counters === null ? null : () => counters
+          return counters === null ? null : { counters: () => counters }
         }
   const pulls = new ObservedPulls({
     isOwn: ({ repository }) => repository.endsWith('pullpath-canary'),
     mirrorsOf: () => mirrors ?? { targets: 0, resolve: false, others: false, marksOwn: null },
-    source: new ObservedSource({ sight, readPage: page, peers: 2, heads: new PerMinute(heads) }),
+    source: new ObservedSource({
+      spegel: () => ({ sight, peers: 2, readPage: page }),
+      heads: new PerMinute(heads),
+    }),
     kubelet:
       message === undefined
         ? null

@@ -15,12 +15,14 @@ const REFERENCE = parseImageReference('192.168.1.106/library/app:v1')
 /** A pull of one object, all of whose requests hit, between two readings; `more`: how it differs. */
 async function told(more: (now: number) => Partial<SourceQuestion>, counters = [3, 5]): Promise<string> {
   const source = new ObservedSource({
-    sight: null,
-    readPage: async () => {
-      const hits = counters.shift() ?? 0
-      return () => ({ hits, misses: 0, given: null })
-    },
-    peers: 0,
+    spegel: () => ({
+      sight: null,
+      peers: 0,
+      readPage: async () => {
+        const hits = counters.shift() ?? 0
+        return { counters: () => ({ hits, misses: 0, given: null }) }
+      },
+    }),
     heads: new PerMinute(0),
   })
   await source.read()

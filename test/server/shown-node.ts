@@ -92,6 +92,7 @@ export const PROBES: Probes = {
     lastReadyAt: PROBE_TIME.at,
     failures: 0,
     words: '',
+    registries: [{ registry: '192.168.1.106', hits: 12, misses: 3, tags: 4, contents: 40 }],
     ...PROBE_TIME,
   },
 }
