@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { canaryNodes } from './canary-nodes.ts'
+import { clusterReporting } from './cluster-reporting.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import type { Config } from './config/config.ts'
 import { readConfigText } from './config/load-config.ts'
@@ -14,6 +15,7 @@ import { explain } from './containerd/explain.ts'
 import type { Pull, PullChoice, PullVia } from './drift/pull.ts'
 import type { NodeReport } from './drift/report.ts'
 import { PullpathError } from './errors.ts'
+import type { ClusterReports } from './kube/cluster-reports.ts'
 import type { ClusterWatch } from './kube/cluster-watch.ts'
 import { type OpenedKube, openKube } from './kube/open-kube.ts'
 import { AgentMetrics } from './metrics/agent-metrics.ts'
@@ -111,6 +113,7 @@ class RunningAgent implements Agent, AgentState {
   #kube: Promise<OpenedKube>
   #nodes: Promise<ClusterNodes | null>
   #cluster: Promise<ClusterWatch | null>
+  #reporting: Promise<ClusterReports | null>
   #inputsWatcher: InputWatcher
   #configWatcher: InputWatcher
   #inputs: Inputs | null = null
@@ -137,6 +140,7 @@ class RunningAgent implements Agent, AgentState {
     this.#probes = this.#startProbes()
     this.#canary = this.#measureCanary()
     this.#cluster = this.#watchCluster()
+    this.#reporting = clusterReporting(this.#config, this.#kube, null, this.#logger)
     this.#observing = this.#observePulls()
     this.#agentMetrics.countReload(true, Date.now())
     this.#app = build(this, {
@@ -220,6 +224,7 @@ class RunningAgent implements Agent, AgentState {
     this.#configWatcher.stop()
     this.#probes?.stop()
     void this.#cluster.then((it) => it?.stop())
+    void this.#reporting.then((it) => it?.stop())
     this.#observing.stop()
     // Before its client is closed: what is under way is to leave nothing behind.
     const ended = Promise.all([this.#canary.stop(), this.#daemon?.endProofs()])
@@ -371,13 +376,18 @@ class RunningAgent implements Agent, AgentState {
     this.#agentMetrics.countEvaluation(triggers, evaluation.duration)
     this.#agentMetrics.showInputs(this.#inputs.node.inputs, this.#readAt)
     this.#report = evaluation.report
-    if (this.#report !== null) this.#reportMetrics.show(this.#report)
+    if (this.#report !== null) this.#show(this.#report, this.#inputs)
     this.#log(evaluation, this.#inputs)
     void this.#daemon?.consider(this.#inputs)
     void this.#probes?.consider(this.#inputs)
     this.#canary.consider(this.#inputs)
     this.#observing.consider(this.#inputs)
     this.#ready.resolve()
+  }
+
+  #show(report: NodeReport, { node }: Inputs): void {
+    this.#reportMetrics.show(report)
+    void this.#reporting.then((it) => it?.consider(report, node))
   }
 
   #log({ appeared, cleared, inputs, error }: Evaluation, { failures }: Inputs): void {
@@ -430,6 +440,7 @@ class RunningAgent implements Agent, AgentState {
     void this.#cluster.then((it) => it?.stop())
     this.#cluster = this.#watchCluster()
     void this.#cluster.then((it) => it?.start())
+    this.#reporting = clusterReporting(config, this.#kube, this.#reporting, this.#logger)
     this.#observing = this.#observePulls()
     void this.#daemon?.start()
     this.#inputsWatcher.start()
