@@ -73,11 +73,15 @@ missing is a pattern that nothing matches, which the agent reports, and not a fi
 {{- /* The agent's configuration: what follows from `intent` and `containerd`, and over it what `config` says. */ -}}
 {{- define "pullpath.config" -}}
 {{- $talos := dict "patches" (include "pullpath.intentPatterns" (dict "root" . "writer" "talos") | fromYaml).patterns -}}
-{{- $spegel := dict "from" "none" -}}
+{{- $spegel := ternary (dict "from" "daemonset" "values" list) (dict "from" "none") .Values.kubernetes.enabled -}}
 {{- with (include "pullpath.intentPatterns" (dict "root" . "writer" "spegel") | fromYaml).patterns -}}
 {{- $spegel = dict "from" "values" "values" . -}}
 {{- end -}}
 {{- $own := dict "intent" (dict "talos" $talos "spegel" $spegel) -}}
+{{- /* Where a token is mounted, the agent asks of its own accord. */ -}}
+{{- if not .Values.kubernetes.enabled -}}
+{{- $_ := set $own "kubernetes" (dict "enabled" "off") -}}
+{{- end -}}
 {{- with .Values.containerd.socket -}}
 {{- if .enabled -}}
 {{- $_ := set $own "containerd" (dict "socket" .path) -}}
@@ -109,6 +113,60 @@ alone would not do: what is mounted below it on the node keeps its own flags, wh
 {{- toYaml (dict "paths" ($clean | uniq | sortAlpha)) -}}
 {{- end -}}
 
+{{- /* What the agent asks of the Kubernetes API, as `roles: […]`: each right goes with what needs it. One without a
+namespace is of the whole cluster. The agents tell themselves apart by their node's name alone: no rule can. */ -}}
+{{- define "pullpath.roles" -}}
+{{- $config := include "pullpath.config" . | fromYaml -}}
+{{- $spegel := default (dig "intent" "spegel" "namespace" "kube-system" $config) .Values.rbac.spegelNamespace -}}
+{{- $release := default (dig "intent" "spegel" "namespace" "kube-system" $config) .Values.rbac.releaseNamespace -}}
+{{- $source := default $release .Values.rbac.sourceNamespace -}}
+{{- $isSpegelWanted := ne "none" $config.intent.spegel.from -}}
+{{- $isObserving := and .Values.containerd.socket.enabled (dig "observe" "enabled" true $config) -}}
+{{- $interval := dig "canary" "interval" "1h" $config | toString -}}
+{{- $hasSlots := and (ne "0" $interval) (ne "none" (dig "spegel" "peersFrom" "" $config)) -}}
+
+{{- $nodes := dict "apiGroups" (list "") "resources" (list "nodes") "verbs" (list "get") -}}
+{{- $cluster := list $nodes -}}
+{{- if dig "kubernetes" "nodeCondition" false $config -}}
+{{- $cluster = append $cluster (dict "apiGroups" (list "") "resources" (list "nodes/status") "verbs" (list "patch")) -}}
+{{- end -}}
+{{- if $isObserving -}}
+{{- $cluster = append $cluster (dict "apiGroups" (list "") "resources" (list "events") "verbs" (list "list")) -}}
+{{- end -}}
+{{- $roles := list (dict "name" "" "namespace" "" "rules" $cluster) -}}
+
+{{- if dig "kubernetes" "events" true $config -}}
+{{- $events := dict "apiGroups" (list "events.k8s.io") "resources" (list "events") "verbs" (list "create" "patch") -}}
+{{- $roles = append $roles (dict "name" "-events" "namespace" "default" "rules" (list $events)) -}}
+{{- end -}}
+
+{{- $own := list -}}
+{{- if $isSpegelWanted -}}
+{{- $own = append $own (dict "apiGroups" (list "apps") "resources" (list "daemonsets") "verbs" (list "list" "watch")) -}}
+{{- $own = append $own (dict "apiGroups" (list "") "resources" (list "pods") "verbs" (list "list" "watch")) -}}
+{{- end -}}
+{{- if $hasSlots -}}
+{{- $slices := dict "apiGroups" (list "discovery.k8s.io") "resources" (list "endpointslices") "verbs" (list "list") -}}
+{{- $own = append $own $slices -}}
+{{- end -}}
+{{- with $own -}}
+{{- $roles = append $roles (dict "name" "-spegel" "namespace" $spegel "rules" .) -}}
+{{- end -}}
+
+{{- if $isSpegelWanted -}}
+{{- $flux := dict "apiGroups" (list "helm.toolkit.fluxcd.io") "resources" (list "helmreleases") "verbs" (list "list" "watch") -}}
+{{- $rules := list $flux -}}
+{{- with .Values.rbac.configMaps -}}
+{{- $values := dict "apiGroups" (list "") "resources" (list "configmaps") "resourceNames" . "verbs" (list "get") -}}
+{{- $rules = append $rules $values -}}
+{{- end -}}
+{{- $roles = append $roles (dict "name" "-release" "namespace" $release "rules" $rules) -}}
+{{- $charts := dict "apiGroups" (list "source.toolkit.fluxcd.io") "resources" (list "ocirepositories" "helmcharts") "verbs" (list "get") -}}
+{{- $roles = append $roles (dict "name" "-source" "namespace" $source "rules" (list $charts)) -}}
+{{- end -}}
+{{- toYaml (dict "roles" $roles) -}}
+{{- end -}}
+
 {{- /* Of a length of time such as 30s or 1m. */ -}}
 {{- define "pullpath.seconds" -}}
 {{- mul (regexFind "^[0-9]+" . | int) (get (dict "s" 1 "m" 60 "h" 3600) (regexFind "[smh]$" .)) -}}
@@ -132,6 +190,16 @@ alone would not do: what is mounted below it on the node keeps its own flags, wh
 {{- if hasKey (dig "containerd" (dict) $config) "socket" -}}
 {{- fail "config.containerd.socket: leave it out; containerd.socket.enabled says whether it is mounted, and containerd.socket.path where it is" -}}
 {{- end -}}
+{{- if hasKey (dig "kubernetes" (dict) $config) "enabled" -}}
+{{- fail "config.kubernetes.enabled: leave it out; kubernetes.enabled says whether the API is asked, and mounts the token for it" -}}
+{{- end -}}
+{{- if .Values.kubernetes.enabled -}}
+{{- if and .Values.rbac.create (eq "default" (include "pullpath.serviceAccountName" .)) -}}
+{{- fail "serviceAccount: the rights would be those of every pod that has no account of its own; set serviceAccount.create or serviceAccount.name, or kubernetes.enabled: false" -}}
+{{- end -}}
+{{- else if dig "kubernetes" "nodeCondition" false $config -}}
+{{- fail "config.kubernetes.nodeCondition: nothing is told to Kubernetes where kubernetes.enabled is false" -}}
+{{- end -}}
 {{- range .Values.extraEnv -}}
 {{- if has .name (list "NODE_NAME" "NODE_IP") -}}
 {{- fail (printf "extraEnv: %s is set by the chart" .name) -}}
@@ -152,7 +220,9 @@ alone would not do: what is mounted below it on the node keeps its own flags, wh
 {{- fail "config.intent.spegel.from: none, and intent.spegel gives files; leave one out" -}}
 {{- end -}}
 {{- else if and $from (ne $from "none") (not (dig "intent" "spegel" "values" nil $config)) -}}
-{{- fail (printf "config.intent.spegel.from: %s, and neither intent.spegel.files nor intent.spegel.configMaps is given; nothing else is read yet" $from) -}}
+{{- if not (and .Values.kubernetes.enabled (ne $from "values")) -}}
+{{- fail (printf "config.intent.spegel.from: %s, and neither intent.spegel.files nor intent.spegel.configMaps is given%s" $from (ternary "" ", nor is kubernetes.enabled" (eq $from "values"))) -}}
+{{- end -}}
 {{- end -}}
 
 {{- if and .Values.podMonitor.enabled .Values.serviceMonitor.enabled -}}

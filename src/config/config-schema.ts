@@ -154,11 +154,11 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       max: 60_000,
       off: false,
     }),
-    holdDown: duration('How long after boot Events and conditions wait for Spegel. Not used yet.', '2m', {
-      min: 0,
-      max: HOUR,
-      off: true,
-    }),
+    holdDown: duration(
+      'How long Events and the condition wait for Spegel after boot, and after the start of an agent that has not seen it yet. What a rollout of Spegel brings with it has to last so long.',
+      '2m',
+      { min: 0, max: HOUR, off: true },
+    ),
   }),
   probe: section('Requests to the endpoints of the pull path, one after the other.', {
     interval: duration(
@@ -255,11 +255,21 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       pattern: '^https?://',
     },
   }),
-  kubernetes: section('The Kubernetes API, which is asked for Spegel, for the nodes that run it and for this Node.', {
-    enabled: choice('`auto`: where a service account is mounted.', ['auto', 'on', 'off'], 'auto'),
-    events: toggle('Whether findings become Events. Not used yet.', true),
-    nodeCondition: toggle('Whether findings become a condition of the Node. Not used yet.', false),
-  }),
+  kubernetes: section(
+    'The Kubernetes API, which is asked for Spegel, for the nodes that run it and for this Node, and told what is found.',
+    {
+      enabled: choice(
+        'Whether it is asked. `auto`: where a service account is mounted.',
+        ['auto', 'on', 'off'],
+        'auto',
+      ),
+      events: toggle('Whether a finding that starts or ends becomes an Event of the Node.', true),
+      nodeCondition: toggle(
+        'Whether drift becomes the condition `RegistryMirrorsDrifted` of the Node. Needs the right to patch `nodes/status`.',
+        false,
+      ),
+    },
+  ),
   http: section('What the agent serves.', {
     port: {
       type: 'integer',

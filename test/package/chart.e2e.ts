@@ -57,7 +57,7 @@ interface Pod {
     name: string
     hostPath?: { path: string }
     configMap?: { name: string }
-    projected?: { sources: { configMap: { name: string; optional?: boolean } }[] }
+    projected?: { sources: { configMap?: { name: string; optional?: boolean }; serviceAccountToken?: object }[] }
   }[]
   mounts: { name: string; mountPath: string; readOnly?: boolean; recursiveReadOnly?: string }[]
   // biome-ignore lint/suspicious/noExplicitAny: Kubernetes' own.
@@ -75,6 +75,12 @@ function podIn(objects: readonly KubernetesObject[]): Pod {
 /** Dashboards and their tests are elsewhere: a golden file says only where one of them stands. */
 function shortened(text: string): string {
   return text.replace(/^( +(?:json|pullpath-[a-z]+\.json): )".*"$/gm, '$1(a dashboard)')
+}
+
+const KUBERNETES = { isEnabled: true, isGranted: true, hasAccount: true }
+const KUBERNETES_OF: Record<string, Partial<typeof KUBERNETES>> = {
+  'without-kubernetes': { isEnabled: false, isGranted: false },
+  'rights-granted-elsewhere': { isGranted: false, hasAccount: false },
 }
 
 t.test('helm lint --strict', async (t) => {
@@ -97,12 +103,12 @@ for (const { name, text, objects } of combinations) {
   })
 
   t.test(
-    `${name}: every object is in the release's namespace, has a name of its own and the chart's labels`,
+    `${name}: every object but a role is in the release's namespace, has a name of its own and the chart's labels`,
     async (t) => {
       const names = objects.map(({ kind, metadata }) => `${kind}/${metadata.name}`)
       t.equal(new Set(names).size, names.length, names.join(' '))
       for (const { kind, metadata } of objects) {
-        t.equal(metadata.namespace, 'kube-system', kind)
+        if (!kind.includes('Role')) t.equal(metadata.namespace, 'kube-system', kind)
         t.match(metadata.name, /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, kind)
         t.match(metadata.labels, {
           'app.kubernetes.io/instance': 'pullpath',
@@ -150,12 +156,38 @@ for (const { name, text, objects } of combinations) {
     t.equal(new Set(pod.mounts.map((it) => it.mountPath)).size, pod.mounts.length)
   })
 
-  t.test(`${name}: nothing of the Kubernetes API is asked for`, async (t) => {
-    t.equal(pod.spec.automountServiceAccountToken, false)
-    t.equal(only(objects, 'ServiceAccount').automountServiceAccountToken, false)
-    t.equal(only(objects, 'ServiceAccount').metadata.name, pod.spec.serviceAccountName)
-    t.notOk(objects.some(({ kind }) => /Role|Secret/.test(kind)))
+  t.test(`${name}: a token where the Kubernetes API is asked, and rights for that account alone`, async (t) => {
+    const { isEnabled, isGranted, hasAccount } = { ...KUBERNETES, ...KUBERNETES_OF[name] }
+    t.equal(pod.spec.automountServiceAccountToken, false, 'never of its own accord')
+    const accounts = objects.filter(({ kind }) => kind === 'ServiceAccount')
+    t.same(
+      accounts.map((it) => [it.automountServiceAccountToken, it.metadata.name]),
+      hasAccount ? [[false, pod.spec.serviceAccountName]] : [],
+    )
+    t.notOk(objects.some(({ kind }) => kind === 'Secret'))
     t.notOk(pod.volumes.some((it) => 'secret' in it))
+
+    const tokens = pod.volumes.filter((it) => it.projected?.sources.some((source) => 'serviceAccountToken' in source))
+    t.same(
+      tokens.map((it) => pod.mounts.find((mount) => mount.name === it.name)?.mountPath),
+      isEnabled ? ['/var/run/secrets/kubernetes.io/serviceaccount'] : [],
+    )
+    t.equal(configIn(objects).kubernetes.enabled, isEnabled ? 'auto' : 'off')
+
+    const bindings = objects.filter(({ kind }) => kind.endsWith('Binding'))
+    const roles = objects.filter(({ kind }) => kind.endsWith('Role'))
+    t.equal(roles.length > 0, isGranted)
+    t.equal(bindings.length, roles.length)
+    for (const { kind, metadata, roleRef, subjects } of bindings) {
+      t.same(subjects, [{ kind: 'ServiceAccount', name: pod.spec.serviceAccountName, namespace: 'kube-system' }])
+      const role = roles.find((it) => `${it.kind}Binding` === kind && it.metadata.name === roleRef?.name)
+      t.same(roleRef, { apiGroup: 'rbac.authorization.k8s.io', kind: role?.kind, name: role?.metadata.name })
+      t.equal(metadata.namespace, role?.metadata.namespace)
+    }
+    const rights = roles.flatMap((it) => it.rules ?? [])
+    for (const { apiGroups, resources, verbs } of rights) {
+      t.notMatch([...apiGroups, ...resources, ...verbs].join(' '), /\*|secrets|delete|update|impersonate|escalate|bind/)
+    }
   })
 
   t.test(`${name}: what the agent reads is there`, async (t) => {
@@ -258,7 +290,11 @@ t.test('by default: the host network, the resolver of the node, every node, and 
   t.same(container.resources, { requests: { cpu: '5m', memory: '96Mi' }, limits: { memory: '192Mi' } })
   t.same(
     objects.map(({ kind }) => kind),
-    ['ServiceAccount', 'ConfigMap', 'Service', 'DaemonSet'],
+    [
+      ...['ServiceAccount', 'ConfigMap', 'ClusterRole', 'ClusterRoleBinding'],
+      ...['Role', 'Role', 'Role', 'Role', 'RoleBinding', 'RoleBinding', 'RoleBinding', 'RoleBinding'],
+      ...['Service', 'DaemonSet'],
+    ],
   )
 })
 
@@ -471,14 +507,19 @@ t.test('NOTES.txt says what to run, and what is open', async (t) => {
   t.match(bare, 'curl http://NODE:9478/')
   t.match(bare, 'port 9478 is open on every address of the node')
   t.match(bare, 'NO INTENT OF TALOS')
-  t.match(bare, 'NO INTENT OF SPEGEL')
+  t.match(bare, 'INTENT OF SPEGEL: that of the daemonset of spegel in kube-system')
+  t.notMatch(bare, 'NO INTENT OF SPEGEL')
+  t.match(bare, /can-i --list .* --as system:serviceaccount:kube-system:pullpath/)
+  const off = notes('--set=kubernetes.enabled=false')
+  t.match(off, 'NO INTENT OF SPEGEL')
+  t.notMatch(off, /KUBERNETES|can-i/)
   t.match(bare, 'NOT SCRAPED')
   t.match(bare, 'whoever holds it is root on the node')
   t.notMatch(bare, 'pod-security')
   const full = notes(`--values=${join(CASES, 'values', 'everything.yaml')}`, '--namespace=media')
   t.match(full, 'kubectl label namespace media pod-security.kubernetes.io/enforce=privileged')
   t.match(full, 'port 9500 is open at ${NODE_IP}')
-  t.notMatch(full, /NO INTENT|NOT SCRAPED/)
+  t.notMatch(full, /INTENT OF|NOT SCRAPED/)
   const inside = notes('--values', join(CASES, 'values', 'no-host-network.yaml'))
   t.notMatch(inside, /OPEN PORT|curl http:\/\/NODE/)
   const filesAlone = notes('--values', join(CASES, 'values', 'without-containerd-socket.yaml'))

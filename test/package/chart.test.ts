@@ -74,7 +74,14 @@ function agentTakes(config: unknown): boolean {
 }
 
 /** The chart reads these itself, and so takes no placeholder and no port that is chosen later. */
-const LITERAL = ['host.root', 'containerd.hostsDir', 'containerd.configFile', 'http.port']
+const LITERAL = [
+  'host.root',
+  'containerd.hostsDir',
+  'containerd.configFile',
+  'http.port',
+  'intent.spegel.from',
+  'intent.spegel.namespace',
+]
 const candidates = fc.oneof(
   fc.constantFrom<unknown>(
     null,

@@ -5,9 +5,13 @@ import { parseAllDocuments } from 'yaml'
 export interface KubernetesObject {
   apiVersion: string
   kind: string
-  metadata: { name: string; namespace: string; labels: Record<string, string>; annotations?: Record<string, string> }
+  metadata: { name: string; namespace?: string; labels: Record<string, string>; annotations?: Record<string, string> }
   automountServiceAccountToken?: boolean
   data?: Record<string, string>
+  /** Of a role. */
+  rules?: { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[]
+  roleRef?: { apiGroup: string; kind: string; name: string }
+  subjects?: { kind: string; name: string; namespace: string }[]
   // biome-ignore lint/suspicious/noExplicitAny: each kind has another.
   spec?: any
 }

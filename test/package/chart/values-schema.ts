@@ -51,6 +51,7 @@ const scrapeTime = matching('^[1-9][0-9]*[smh]$')
 /** An absolute path of the node, without a placeholder. */
 const LITERAL_PATH = '^/([^$]|\\$+[^{$])*\\$*$'
 const literalPath = matching(LITERAL_PATH)
+const literalText: JsonSchema = { type: ['string'], pattern: '^([^$]|\\$+[^{$])*\\$*$', minLength: 1 }
 const prometheusDuration = matching('^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$')
 const goDuration = matching('^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$')
 
@@ -89,6 +90,14 @@ export function valuesSchema(alerts: readonly string[], rows: readonly ValueRow[
     config: configSchema(),
     intent: closed({ talos: halfOfIntent, spegel: halfOfIntent }),
     containerd: closed({ socket: closed({ enabled: toggle, path: literalPath }) }),
+    kubernetes: closed({ enabled: toggle }),
+    rbac: closed({
+      create: toggle,
+      spegelNamespace: label,
+      releaseNamespace: label,
+      sourceNamespace: label,
+      configMaps: { ...list(objectName), uniqueItems: true },
+    }),
     extraHostPaths: list(literalPath),
     extraEnv: list({ ...theirs, required: ['name'], properties: { name: filled } }),
     hostNetwork: toggle,
@@ -150,6 +159,9 @@ const PLACEHOLDER = '\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}'
 /** What the chart itself reads, so that no placeholder can stand in it. */
 const LITERAL: Record<string, JsonSchema> = {
   'host.root': literalPath,
+  // What is granted follows from these.
+  'intent.spegel.from': choice('daemonset', 'helmrelease', 'values', 'none'),
+  'intent.spegel.namespace': literalText,
   'containerd.hostsDir': literalPath,
   'containerd.configFile': { type: ['string', 'null'], pattern: LITERAL_PATH },
   // The probes, the Service and the monitors name it: not any free one.

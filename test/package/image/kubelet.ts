@@ -71,7 +71,7 @@ interface VolumeMount {
 interface Volume {
   name: string
   configMap?: { name: string }
-  projected?: { sources: { configMap: { name: string; optional?: boolean } }[] }
+  projected?: { sources: { configMap?: { name: string; optional?: boolean }; serviceAccountToken?: object }[] }
   hostPath?: { path: string }
 }
 
@@ -197,13 +197,18 @@ function volumeOf(volume: Volume, node: KubeletNode, configMaps: readonly Config
     onlyKnown(hostPath, ['path'], `the volume ${name}`)
     return join(node.root, hostPath.path)
   }
+  const path = join(node.directory, 'volumes', name)
+  if (projected?.sources.some((it) => it.serviceAccountToken !== undefined)) {
+    // There is no API server that would give a token: the agent finds none, and asks nobody.
+    mkdirSync(path, { recursive: true })
+    return path
+  }
   const sources = projected?.sources.map((it) => it.configMap) ?? [configMap]
   const files = sources.map((source) => {
     const found = configMaps.find((it) => it.metadata.name === source?.name)
     if (found === undefined) throw new Error(`the volume ${name}: no ConfigMap ${source?.name}`)
     return found.data
   })
-  const path = join(node.directory, 'volumes', name)
   writeMountedConfigMap(path, Object.assign({}, ...files))
   return path
 }
