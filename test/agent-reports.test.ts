@@ -32,7 +32,7 @@ async function inCluster(t: Test, kubernetes = '') {
     env: {},
     logger: pino({ base: null }, { write: (line: string) => log.push(JSON.parse(line)) }),
     openKube: ({ kubernetes: { enabled } }) => {
-      return openKube(enabled, { env: account.env, root: account.root, userAgent: 'pullpath/test' })
+      return openKube(enabled, { root: account.root, userAgent: 'pullpath/test' })
     },
   })
   t.teardown(() => agent.stop())
