@@ -81,10 +81,12 @@ function readings({ intent, canary, spegel, observe, containerd }: Config, place
   ]
 }
 
-async function read(t: Test, { api }: TestCluster, reading: Reading): Promise<void> {
+async function read(t: Test, { server, api }: TestCluster, reading: Reading): Promise<void> {
   if ('follow' in reading) {
     const heard = new Heard().follow(t, api, reading.follow)
-    await heard.until((it) => it.objects !== null)
+    const { failure } = await heard.until((it) => it.objects !== null || it.failure !== null)
+    t.equal(failure, null)
+    if (failure === null) await server.journal.reaches(1, (it) => it.verb === 'watch' && it.path === reading.follow)
     return
   }
   try {
