@@ -4,16 +4,24 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { parseAllDocuments } from 'yaml'
+import { canaryNodes } from '../../src/canary-nodes.ts'
 import type { Config } from '../../src/config/config.ts'
 import { readConfig } from '../../src/config/read-config.ts'
+import type { ClusterAnswer } from '../../src/drift/cluster-facts.ts'
 import { ClusterReports } from '../../src/kube/cluster-reports.ts'
-import { KubeError } from '../../src/kube/kube-api.ts'
+import { ClusterWatch } from '../../src/kube/cluster-watch.ts'
+import type { KubeError } from '../../src/kube/kube-api.ts'
+import { pulledEvents } from '../../src/kube/pulled-events.ts'
+import type { PutObject } from '../fixtures/memory-kube.ts'
+import { daemonSetObject, nodeObject, podObject, releaseObject } from '../fixtures/spegel-objects.ts'
 import type { KubernetesObject } from '../package/chart/rendered.ts'
 import { finding, report } from '../render/sample-report.ts'
+import { Told } from '../watch/watched-node.ts'
 import { answeredApi } from './answered-api.ts'
-import { Heard, startCluster, type TestCluster } from './cluster.ts'
+import { startCluster, type TestCluster } from './cluster.ts'
 import type { JournalEntry } from './journal.ts'
 import { authorize, type Rule } from './rbac.ts'
 import { requestTarget } from './request-path.ts'
@@ -48,52 +56,50 @@ function rendered(name: string): Rendered {
   return { config: readConfig(configText ?? '', 'config.yaml', { env, hostname: NODE }), rules }
 }
 
-/** Where Spegel, its HelmRelease and that release's chart are, and which ConfigMaps it takes values from. */
-interface Places {
-  spegel: string
+/** Where Spegel's HelmRelease and that release's chart are, and which ConfigMaps it takes values from. */
+interface FluxPlaces {
   release: string
   source: string
   configMaps: readonly string[]
 }
 
-const USUAL: Places = { spegel: 'kube-system', release: 'kube-system', source: 'kube-system', configMaps: [] }
+const USUAL: FluxPlaces = { release: 'kube-system', source: 'kube-system', configMaps: [] }
+const VALUES = { spegel: { containerdRegistryConfigPath: '/etc/cri/conf.d/hosts', mirroredRegistries: [] } }
 
-/** What is read: one object, one list, or a collection that is followed. */
-type Reading = { get: string } | { list: string } | { follow: string }
-
-/** All that the agent reads with this configuration. */
-function readings({ intent, canary, spegel, observe, containerd }: Config, places: Places): Reading[] {
-  const flux = (kind: string) => `/apis/source.toolkit.fluxcd.io/v1/namespaces/${places.source}/${kind}/spegel`
-  const ofSpegel: Reading[] = [
-    { follow: `/apis/apps/v1/namespaces/${places.spegel}/daemonsets` },
-    { follow: `/api/v1/namespaces/${places.spegel}/pods` },
-    { follow: `/apis/helm.toolkit.fluxcd.io/v2/namespaces/${places.release}/helmreleases` },
-    { get: flux('ocirepositories') },
-    { get: flux('helmcharts') },
-    ...places.configMaps.map((name) => ({ get: `/api/v1/namespaces/${places.release}/configmaps/${name}` })),
-  ]
-  const hasSlots = canary.interval > 0 && spegel.peersFrom === 'endpointslice'
-  return [
-    { get: `/api/v1/nodes/${NODE}` },
-    ...(intent.spegel.from === 'none' ? [] : ofSpegel),
-    ...(hasSlots ? [{ list: `/apis/discovery.k8s.io/v1/namespaces/${places.spegel}/endpointslices` }] : []),
-    ...(observe.enabled && containerd.socket !== null ? [{ list: '/api/v1/namespaces/media/events' }] : []),
-  ]
-}
-
-async function read(t: Test, { server, api }: TestCluster, reading: Reading): Promise<void> {
-  if ('follow' in reading) {
-    const heard = new Heard().follow(t, api, reading.follow)
-    const { failure } = await heard.until((it) => it.objects !== null || it.failure !== null)
-    t.equal(failure, null)
-    if (failure === null) await server.journal.reaches(1, (it) => it.verb === 'watch' && it.path === reading.follow)
-    return
+/** All that the agent reads with this configuration, by the parts that read it; Flux has installed Spegel. */
+async function read(t: Test, { server, api }: TestCluster, config: Config, places: FluxPlaces): Promise<void> {
+  const { namespace } = config.intent.spegel
+  const at = (object: PutObject, more: object, where = namespace) => {
+    return { ...object, ...more, metadata: { ...object.metadata, ...('labels' in more ? more : {}), namespace: where } }
   }
-  try {
-    await api.get('get' in reading ? reading.get : reading.list)
-  } catch (error) {
-    // Nothing of it is there, and it may be asked for.
-    if (!(error instanceof KubeError && error.failure.reason === 'not-found')) throw error
+  const labels = { 'helm.toolkit.fluxcd.io/name': 'spegel', 'helm.toolkit.fluxcd.io/namespace': places.release }
+  server.put('nodes', nodeObject())
+  server.put('daemonsets', at(daemonSetObject(VALUES), { labels }))
+  server.put('pods', at(podObject('spegel-x7k2p'), {}))
+  const valuesFrom = places.configMaps.map((name) => ({ kind: 'ConfigMap', name }))
+  const putRelease = (kind: string) => {
+    const spec = { chartRef: { kind, name: 'spegel', namespace: places.source }, valuesFrom }
+    server.put('helmreleases', at(releaseObject(VALUES), { spec }, places.release))
+  }
+  for (const plural of ['ocirepositories', 'helmcharts']) {
+    server.put(plural, { metadata: { name: 'spegel', namespace: places.source }, spec: {} })
+  }
+  putRelease('OCIRepository')
+  const told = new Told<ClusterAnswer>()
+  const watch = new ClusterWatch({ config, api, onAnswer: (answer) => told.push(answer) })
+  t.teardown(() => watch.stop())
+  await watch.start()
+  await told.next(({ facts, failure }) => facts.node !== null && failure === null)
+  if (config.intent.spegel.from !== 'none') {
+    await server.journal.reaches(3, ({ verb }) => verb === 'watch')
+    putRelease('HelmChart')
+    await server.journal.reaches(1, ({ path }) => path.includes('/helmcharts/'))
+  }
+  const nodes = await canaryNodes(config, Promise.resolve({ state: 'open', api }), pino({ level: 'silent' }))
+  await nodes?.read(new AbortController().signal)
+  if (config.observe.enabled && config.containerd.socket !== null) {
+    const { failure } = await pulledEvents(api).of({ namespace: 'media', uid: 'a' }, new AbortController().signal)
+    t.equal(failure, null)
   }
 }
 
@@ -168,7 +174,6 @@ for (const [name, places, most] of [
   [
     'all-rights',
     {
-      spegel: 'spegel',
       release: 'apps',
       source: 'flux-system',
       configMaps: ['spegel-values', 'cluster-settings'],
@@ -179,8 +184,7 @@ for (const [name, places, most] of [
   t.test(`${name}: all that is asked is granted, and all that is granted is asked`, async (t) => {
     const { config, rules } = rendered(name)
     const cluster = await startCluster(t, { rules })
-    cluster.server.put('nodes', { metadata: { name: NODE }, status: {} })
-    for (const it of readings(config, places)) await read(t, cluster, it)
+    await read(t, cluster, config, places)
     await write(t, cluster, config)
     const { entries } = cluster.server.journal
     for (const it of entries) t.ok(isAllowed(rules, it), `${it.verb} ${it.path}`)

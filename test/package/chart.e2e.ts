@@ -313,6 +313,20 @@ t.test("containerd's socket is the agent's by its directory, unless it is not to
   t.match(configIn(objectsOf(text)).containerd, { socket: null, version: '2.2.7' }, 'as README.md says')
 })
 
+t.test('the rights to read Spegel and what Flux has of it follow their namespaces', async (t) => {
+  const placesWith = (...set: string[]) => {
+    const { text } = helmTemplate(CHART, ...set.map((it) => `--set=${it}`))
+    const roles = objectsOf(text).filter(({ kind }) => kind === 'Role')
+    return Object.fromEntries(roles.map(({ metadata }) => [metadata.name.replace('pullpath-', ''), metadata.namespace]))
+  }
+  const events = 'default'
+  t.same(placesWith(), { events, spegel: 'kube-system', release: 'kube-system', source: 'kube-system' })
+  t.same(placesWith('config.intent.spegel.namespace=a'), { events, spegel: 'a', release: 'a', source: 'a' })
+  t.same(placesWith('rbac.releaseNamespace=b'), { events, spegel: 'kube-system', release: 'b', source: 'b' })
+  const each = ['rbac.spegelNamespace=a', 'rbac.releaseNamespace=b', 'rbac.sourceNamespace=c']
+  t.same(placesWith(...each), { events, spegel: 'a', release: 'b', source: 'c' })
+})
+
 t.test('without the host network, only that and the resolver differ', async (t) => {
   const { objects } = combination('no-host-network')
   t.match(podIn(objects).spec, { hostNetwork: false, dnsPolicy: 'ClusterFirst' })
