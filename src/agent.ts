@@ -1,9 +1,6 @@
 import { hostname } from 'node:os'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
-import { canaryNodes } from './canary-nodes.ts'
-import { clusterReporting } from './cluster-reporting.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import type { Config } from './config/config.ts'
 import { readConfigText } from './config/load-config.ts'
@@ -15,32 +12,23 @@ import { explain } from './containerd/explain.ts'
 import type { Pull, PullChoice, PullVia } from './drift/pull.ts'
 import type { NodeReport } from './drift/report.ts'
 import { PullpathError } from './errors.ts'
-import type { ClusterReports } from './kube/cluster-reports.ts'
-import type { ClusterWatch } from './kube/cluster-watch.ts'
 import { type OpenedKube, openKube } from './kube/open-kube.ts'
 import { AgentMetrics } from './metrics/agent-metrics.ts'
 import { TRIGGERS, type Trigger } from './metrics/catalogue.ts'
 import { metricsPage } from './metrics/metrics-page.ts'
 import { PullMetrics } from './metrics/pull-metrics.ts'
 import { ReportMetrics } from './metrics/report-metrics.ts'
-import { CanaryRounds } from './pull/canary-rounds.ts'
-import type { ClusterNodes } from './pull/cluster-nodes.ts'
-import { DaemonWatch } from './pull/daemon-watch.ts'
-import { Observing } from './pull/observe-pulls.ts'
-import { ProbeRounds } from './pull/probe-rounds.ts'
+import { NodeWatch } from './node-watch.ts'
 import { isNotMeasured } from './pull/pull-failure.ts'
 import { PullHistory } from './pull/pull-history.ts'
-import type { PulledEvents } from './pull/pulled-events.ts'
 import { Turns } from './pull/turns.ts'
 import type { AgentState } from './server/agent-state.ts'
 import { build } from './server/build.ts'
 import { listenError } from './server/listen-error.ts'
-import { LEAST_PAUSE } from './server/pull-routes.ts'
 import { configFilePart } from './watch/config-file.ts'
-import { type DaemonAnswer, type OpenedDaemon, openDaemon } from './watch/daemon-monitor.ts'
+import { openDaemon } from './watch/daemon-monitor.ts'
 import { type Evaluate, type Evaluation, Evaluator } from './watch/evaluator.ts'
-import { InputReader } from './watch/input-reader.ts'
-import { InputWatcher, type WatchedPart, type WatchOptions } from './watch/input-watcher.ts'
+import { InputWatcher } from './watch/input-watcher.ts'
 import type { Inputs } from './watch/inputs.ts'
 
 /** What an agent is started with. */
@@ -69,12 +57,6 @@ export interface Agent {
 }
 
 const USER_AGENT = `pullpath/${packageJson.version}`
-/** The first evaluation waits so long for the daemon: it answers in a few milliseconds, if it does. */
-const DAEMON_GRACE_MS = 1000
-/** And so long for the API server. */
-const CLUSTER_GRACE_MS = 3000
-/** A measurement or a proof under way gets so long to remove what it left in the daemon. */
-const CANARY_GRACE_MS = 1000
 /** Requests under way get so long to end. */
 const STOP_GRACE_MS = 1500
 
@@ -103,18 +85,7 @@ class RunningAgent implements Agent, AgentState {
   readonly #ready = Promise.withResolvers<void>()
   #configText: string
   #config: Config
-  #reader: InputReader
-  #opened: Promise<OpenedDaemon> | null
-  #daemon: DaemonWatch | null
-  #canary: CanaryRounds
-  #observing: Observing
-  #daemonAnswer: DaemonAnswer | null = null
-  #probes: ProbeRounds | null
-  #kube: Promise<OpenedKube>
-  #nodes: Promise<ClusterNodes | null>
-  #cluster: Promise<ClusterWatch | null>
-  #reporting: Promise<ClusterReports | null>
-  #inputsWatcher: InputWatcher
+  #watch: NodeWatch
   #configWatcher: InputWatcher
   #inputs: Inputs | null = null
   #report: NodeReport | null = null
@@ -130,18 +101,8 @@ class RunningAgent implements Agent, AgentState {
     this.#config = this.#parse(this.#configText)
     this.#logger = options.logger ?? defaultLogger(this.#config.log.level)
     this.#evaluator = new Evaluator(options.evaluate)
-    this.#reader = new InputReader(this.#config, { relative: false, memory: null })
-    this.#inputsWatcher = this.#watchInputs()
+    this.#watch = this.#watchNode(this.#config, null)
     this.#configWatcher = this.#watchConfig()
-    this.#opened = this.#openDaemon()
-    this.#kube = this.#openKube()
-    this.#nodes = canaryNodes(this.#config, this.#kube, this.#logger)
-    this.#daemon = this.#watchDaemon()
-    this.#probes = this.#startProbes()
-    this.#canary = this.#measureCanary()
-    this.#cluster = this.#watchCluster()
-    this.#reporting = clusterReporting(this.#config, this.#kube, null, this.#logger)
-    this.#observing = this.#observePulls()
     this.#agentMetrics.countReload(true, Date.now())
     this.#app = build(this, {
       version: packageJson.version,
@@ -157,12 +118,8 @@ class RunningAgent implements Agent, AgentState {
       await this.#app.close()
       throw listenError(error, host, port)
     }
-    await Promise.all([
-      Promise.race([this.#daemon?.start(), delay(DAEMON_GRACE_MS, undefined, { ref: false })]),
-      Promise.race([this.#cluster.then((it) => it?.start()), delay(CLUSTER_GRACE_MS, undefined, { ref: false })]),
-    ])
-    this.#inputsWatcher.start()
     this.#configWatcher.start()
+    await this.#watch.start()
     await this.#ready.promise
     this.#logger.info({ url: this.url, version: packageJson.version }, 'ready')
     setImmediate(collectGarbage)
@@ -181,11 +138,11 @@ class RunningAgent implements Agent, AgentState {
   }
 
   isMeasuring(id: string): boolean {
-    return this.#canary.isMeasuring(id)
+    return this.#watch.isMeasuring(id)
   }
 
   measure(via: PullVia): { id: string } {
-    return this.#canary.measure(via)
+    return this.#watch.measure(via)
   }
 
   token(): string | null {
@@ -220,16 +177,9 @@ class RunningAgent implements Agent, AgentState {
   }
 
   async #stop(): Promise<void> {
-    this.#inputsWatcher.stop()
     this.#configWatcher.stop()
-    this.#probes?.stop()
-    void this.#cluster.then((it) => it?.stop())
-    void this.#reporting.then((it) => it?.stop())
-    this.#observing.stop()
-    // Before its client is closed: what is under way is to leave nothing behind.
-    const ended = Promise.all([this.#canary.stop(), this.#daemon?.endProofs()])
-    await Promise.race([ended, delay(CANARY_GRACE_MS, undefined, { ref: false })])
-    await this.#daemon?.stop()
+    this.#watch.endReporting()
+    await this.#watch.stop()
     const force = setTimeout(() => this.#app.server.closeAllConnections(), STOP_GRACE_MS)
     await this.#app.close()
     clearTimeout(force)
@@ -242,39 +192,21 @@ class RunningAgent implements Agent, AgentState {
     return readConfig(text, this.#options.configFile, surroundings)
   }
 
-  #watch(parts: readonly WatchedPart[], heard: Pick<WatchOptions, 'onRead' | 'onChange'>): InputWatcher {
-    const { rescan, settle } = this.#config.watch
-    return new InputWatcher(parts, {
-      rescan,
-      settle,
-      onUnwatchable: (error) => this.#logger.warn({ err: error }, 'a directory is not watched, only rescanned'),
-      ...heard,
-    })
-  }
-
-  #watchInputs(): InputWatcher {
-    return this.#watch(this.#reader.parts, {
+  /** Throws as the configuration does, and changes nothing then. */
+  #watchNode(config: Config, before: NodeWatch | null): NodeWatch {
+    return new NodeWatch({
+      config,
+      before,
+      logger: this.#logger,
+      turns: this.#turns,
+      openDaemon: this.#options.openDaemon ?? openDaemon,
+      openKube: this.#options.openKube ?? (({ kubernetes }) => openKube(kubernetes.enabled, { userAgent: USER_AGENT })),
       onRead: () => {
         this.#readAt = Date.now()
         if (this.#inputs !== null) this.#agentMetrics.showInputs(this.#inputs.node.inputs, this.#readAt)
       },
       onChange: (names) => this.#evaluate(names),
-    })
-  }
-
-  #openDaemon(): Promise<OpenedDaemon> | null {
-    const { host, containerd } = this.#config
-    return containerd.socket === null ? null : (this.#options.openDaemon ?? openDaemon)(host.root, containerd.socket)
-  }
-
-  #measureCanary(): CanaryRounds {
-    return new CanaryRounds({
-      config: this.#config,
-      client: this.#opened?.then((it) => it.client) ?? null,
-      turns: this.#turns,
-      leastPause: LEAST_PAUSE,
-      nodes: this.#nodes,
-      onPull: (pull) => {
+      onMeasured: (pull) => {
         const { id, image, via, source, duration, bytes, failure } = pull
         this.#history.add(pull)
         if (!isNotMeasured(failure)) this.#pullMetrics.count(pull)
@@ -283,80 +215,12 @@ class RunningAgent implements Agent, AgentState {
         else if (isNotMeasured(failure)) this.#logger.info({ pull: id, image, via, reason, message }, 'not measured')
         else this.#logger.warn({ pull: id, image, via, reason, message }, 'a measured pull failed')
       },
-    })
-  }
-
-  #observePulls(): Observing {
-    return new Observing({
-      config: this.#config,
-      client: this.#opened?.then((it) => it.client) ?? null,
-      pulledEvents: this.#readPulledEvents(),
-      nodes: this.#nodes,
-      onPull: (pull) => {
+      onObserved: (pull) => {
         const { id, image, source, duration, bytes } = pull
         this.#history.add(pull)
         this.#pullMetrics.count(pull)
         this.#logger.info({ pull: id, image, source, duration, bytes }, 'observed')
       },
-      onFault: (error) => this.#logger.error({ err: error }, 'observing pulls failed'),
-    })
-  }
-
-  #watchDaemon(): DaemonWatch | null {
-    if (this.#opened === null) return null
-    return new DaemonWatch(this.#config, this.#opened, this.#turns, {
-      onAnswer: (answer) => {
-        this.#daemonAnswer = answer
-        this.#reader.hear(answer)
-        this.#inputsWatcher.nudge()
-      },
-      onProof: (proof) => {
-        const { registry, outcome, words, duration } = proof
-        const before = this.#reader.memory.proofs.find((it) => it.registry === registry)
-        if (before?.outcome !== outcome)
-          this.#logger.info({ registry, outcome, words, duration }, 'containerd was asked')
-        this.#reader.hearProof(proof)
-        this.#evaluate(['proof'])
-      },
-      onWitness: (witness) => {
-        this.#reader.hearWitness(witness)
-        this.#evaluate(['proof'])
-      },
-    })
-  }
-
-  #openKube(): Promise<OpenedKube> {
-    const open = this.#options.openKube ?? (({ kubernetes }) => openKube(kubernetes.enabled, { userAgent: USER_AGENT }))
-    return open(this.#config)
-  }
-
-  async #readPulledEvents(): Promise<PulledEvents | null> {
-    const opened = await this.#kube
-    if (opened.state !== 'open') return null
-    const { pulledEvents } = await import('./kube/pulled-events.ts')
-    return pulledEvents(opened.api)
-  }
-
-  /** What the cluster says counts for the reader that is in force now; its code is loaded only where there is one. */
-  async #watchCluster(): Promise<ClusterWatch | null> {
-    const [config, reader] = [this.#config, this.#reader]
-    const opened = await this.#kube
-    if (opened.state === 'off') {
-      reader.hearCluster(null)
-      return null
-    }
-    const { watchCluster } = await import('./kube/watch-cluster.ts')
-    return watchCluster(opened, config, (answer) => {
-      reader.hearCluster(answer)
-      this.#inputsWatcher.nudge()
-    })
-  }
-
-  #startProbes(): ProbeRounds | null {
-    if (this.#config.probe.interval === 0) return null
-    return new ProbeRounds(this.#config, this.#reader.memory.probes, (found) => {
-      this.#reader.hearProbes(found)
-      this.#evaluate(['probe'])
     })
   }
 
@@ -365,29 +229,28 @@ class RunningAgent implements Agent, AgentState {
       if (text === null) this.reload()
       else if (text !== this.#configText || this.#isReloadRefused) this.#reload(() => text)
     })
-    return this.#watch([part], { onRead: () => {}, onChange: () => {} })
+    const { rescan, settle } = this.#config.watch
+    return new InputWatcher([part], {
+      rescan,
+      settle,
+      onUnwatchable: (error) => this.#logger.warn({ err: error }, 'a directory is not watched, only rescanned'),
+      onRead: () => {},
+      onChange: () => {},
+    })
   }
 
   #evaluate(names: readonly string[]): void {
     const triggers = this.#triggers.length > 0 ? this.#triggers : TRIGGERS.filter((it) => names.includes(it))
     this.#triggers = []
-    this.#inputs = this.#reader.inputs(Date.now())
+    this.#inputs = this.#watch.inputs(Date.now())
     const evaluation = this.#evaluator.run(this.#inputs)
     this.#agentMetrics.countEvaluation(triggers, evaluation.duration)
     this.#agentMetrics.showInputs(this.#inputs.node.inputs, this.#readAt)
     this.#report = evaluation.report
-    if (this.#report !== null) this.#show(this.#report, this.#inputs)
+    if (this.#report !== null) this.#reportMetrics.show(this.#report)
     this.#log(evaluation, this.#inputs)
-    void this.#daemon?.consider(this.#inputs)
-    void this.#probes?.consider(this.#inputs)
-    this.#canary.consider(this.#inputs)
-    this.#observing.consider(this.#inputs)
+    this.#watch.consider(this.#inputs, this.#report)
     this.#ready.resolve()
-  }
-
-  #show(report: NodeReport, { node }: Inputs): void {
-    this.#reportMetrics.show(report)
-    void this.#reporting.then((it) => it?.consider(report, node))
   }
 
   #log({ appeared, cleared, inputs, error }: Evaluation, { failures }: Inputs): void {
@@ -407,43 +270,23 @@ class RunningAgent implements Agent, AgentState {
   /** Puts a new configuration in force, or throws and changes nothing. */
   #take(text: string): void {
     const config = this.#parse(text)
-    const reader = new InputReader(config, { relative: false, memory: this.#reader.memory })
-    this.#inputsWatcher.stop()
-    this.#configWatcher.stop()
+    const [before, next] = [this.#watch, this.#watchNode(config, this.#watch)]
     const { host, port } = this.#config.http
-    const isSameDaemon =
-      config.containerd.socket === this.#config.containerd.socket && config.host.root === this.#config.host.root
     if (host !== config.http.host || port !== config.http.port) {
       this.#logger.warn('http.host and http.port stay as they are until a restart')
     }
     this.#configText = text
     this.#config = config
     this.#isReloadRefused = false
-    this.#reader = reader
     this.#triggers = ['config']
     if (this.#options.logger === undefined) this.#logger.level = config.log.level
     this.#agentMetrics.countReload(true, Date.now())
     this.#logger.info({ file: this.#options.configFile }, 'configuration reloaded')
-    this.#inputsWatcher = this.#watchInputs()
+    void before.stop()
+    this.#watch = next
+    void next.start()
+    this.#configWatcher.stop()
     this.#configWatcher = this.#watchConfig()
-    this.#probes?.stop()
-    this.#probes = this.#startProbes()
-    this.#observing.stop()
-    const [canary, daemon] = [this.#canary, this.#daemon]
-    void Promise.all([canary.stop(), daemon?.endProofs()]).then(() => daemon?.stop())
-    this.#opened = this.#openDaemon()
-    this.#kube = this.#openKube()
-    this.#nodes = canaryNodes(this.#config, this.#kube, this.#logger)
-    if (isSameDaemon && this.#daemonAnswer !== null) reader.hear(this.#daemonAnswer)
-    this.#daemon = this.#watchDaemon()
-    this.#canary = this.#measureCanary()
-    void this.#cluster.then((it) => it?.stop())
-    this.#cluster = this.#watchCluster()
-    void this.#cluster.then((it) => it?.start())
-    this.#reporting = clusterReporting(config, this.#kube, this.#reporting, this.#logger)
-    this.#observing = this.#observePulls()
-    void this.#daemon?.start()
-    this.#inputsWatcher.start()
     this.#configWatcher.start()
   }
 

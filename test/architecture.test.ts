@@ -122,7 +122,7 @@ t.test('no file imports itself by way of others', async (t) => {
 })
 
 /** Directly in `src/`: the command, the agent, and what is a part of it for one purpose. */
-const COMPOSING = ['main.ts', 'agent.ts', 'canary-nodes.ts', 'cluster-reporting.ts']
+const COMPOSING = ['main.ts', 'agent.ts', 'node-watch.ts', 'canary-nodes.ts', 'cluster-reporting.ts']
 
 /** The files directly in `src/`, but for those that compose. */
 function isFoundation(target: string): boolean {
