@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
 import type { OpenedKube } from './kube/open-kube.ts'
+import type { ObjectPlace } from './kube/spegel-place.ts'
 import type { ClusterNodes } from './pull/cluster-nodes.ts'
 
 /** So many slots the nodes are believed to be the same while they cannot be read; and at least so many milliseconds. */
@@ -14,14 +15,17 @@ export async function canaryNodes(
   { intent, spegel, canary }: Config,
   opening: Promise<OpenedKube>,
   logger: Logger,
+  where: () => ObjectPlace | null,
 ): Promise<ClusterNodes | null> {
   if (spegel.peersFrom === 'none' || canary.interval === 0) return null
   const kube = await opening
   if (kube.state !== 'open') return null
-  const { SpegelEndpoints } = await import('./kube/spegel-endpoints.ts')
+  const [{ SpegelEndpoints }, { daemonSetOf }] = await Promise.all([
+    import('./kube/spegel-endpoints.ts'),
+    import('./kube/spegel-place.ts'),
+  ])
   return new SpegelEndpoints(kube.api, {
-    namespace: intent.spegel.namespace,
-    release: intent.spegel.name,
+    place: () => where() ?? daemonSetOf(intent.spegel.namespace, intent.spegel.name),
     keep: Math.max(KEPT_SLOTS * canary.interval, KEPT),
     pause: PAUSE,
     onFailure: (failure) => {

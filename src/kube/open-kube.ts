@@ -32,7 +32,7 @@ export async function openKube(
   const missing = whatIsMissing(root)
   if (missing !== null) {
     if (enabled === 'auto') return { state: 'off' }
-    const message = `kubernetes.enabled is on, but ${missing}: run it in a pod with automountServiceAccountToken`
+    const message = `kubernetes.enabled is on, but ${missing}: run it in a pod with a service account's token, as the chart does with kubernetes.enabled`
     return { state: 'down', failure: { reason: 'unauthorized', message } }
   }
   const [{ ClientNodeApi }, { serviceAccount }, { systemClock }] = await Promise.all([

@@ -1,11 +1,11 @@
 import type { ClusterMembers, SpegelPod } from '../drift/cluster-members.ts'
 import { podsIn } from './endpoint-slices.ts'
 import { type KubeApi, KubeError, type KubeFailure, type KubeObject } from './kube-api.ts'
+import type { ObjectPlace } from './spegel-place.ts'
 
 export interface SpegelEndpointsOptions {
-  /** Spegel's, and the name of its release. */
-  namespace: string
-  release: string
+  /** Where Spegel's DaemonSet is; its service is beside it. */
+  place(): ObjectPlace
   /** How long the nodes are believed to be the same when they cannot be read. Milliseconds. */
   keep: number
   /** They are read no more often than this, whoever asks. Milliseconds. */
@@ -19,7 +19,8 @@ export interface SpegelEndpointsOptions {
 const PATIENCE = 10_000
 
 /**
- * The nodes that run Spegel, from the EndpointSlices of its headless service: one request, whatever the number of nodes,
+ * The nodes that run Spegel, from the EndpointSlices of its headless service, which the chart names after the DaemonSet
+ * (0.7.4: templates/service.yaml): one request, whatever the number of nodes,
  * answered from the API server's cache (`resourceVersion=0`, without `limit`).
  */
 export class SpegelEndpoints {
@@ -56,8 +57,9 @@ export class SpegelEndpoints {
   }
 
   async #refresh(signal: AbortSignal): Promise<void> {
-    const { namespace, release, onFailure } = this.#options
-    const service = bootstrapService(release)
+    const { onFailure } = this.#options
+    const { namespace, name } = this.#options.place()
+    const service = `${name}-bootstrap`
     try {
       const { items } = await this.#api.get(
         `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`,
@@ -66,7 +68,7 @@ export class SpegelEndpoints {
       )
       const { pods, unnamed } = podsIn(Array.isArray(items) ? items.filter(isObject) : [])
       if (pods.length + unnamed === 0) {
-        const message = `the service ${service} in the namespace ${namespace} has no endpoints: is Spegel's release called ${release}?`
+        const message = `the service ${service} in the namespace ${namespace} has no endpoints: is Spegel's DaemonSet called ${name}?`
         throw new KubeError({ reason: 'not-found', message })
       }
       const at = this.#now()
@@ -91,12 +93,6 @@ export class SpegelEndpoints {
       this.#last?.members.pods.filter((it) => !it.isGone && !nodes.has(it.node) && !addresses.has(it.address)) ?? []
     return [...there, ...before.map((it) => ({ ...it, isGone: true }))]
   }
-}
-
-/** The chart's headless service (0.7.4: templates/service.yaml, and spegel.fullname in _helpers.tpl). */
-function bootstrapService(release: string): string {
-  const full = release.includes('spegel') ? release : `${release}-spegel`
-  return `${full.slice(0, 63).replace(/-$/, '')}-bootstrap`
 }
 
 function isObject(value: unknown): value is KubeObject {

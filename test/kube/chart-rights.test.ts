@@ -95,7 +95,8 @@ async function read(t: Test, { server, api }: TestCluster, config: Config, place
     putRelease('HelmChart')
     await server.journal.reaches(1, ({ path }) => path.includes('/helmcharts/'))
   }
-  const nodes = await canaryNodes(config, Promise.resolve({ state: 'open', api }), pino({ level: 'silent' }))
+  const where = () => null
+  const nodes = await canaryNodes(config, Promise.resolve({ state: 'open', api }), pino({ level: 'silent' }), where)
   await nodes?.read(new AbortController().signal)
   if (config.observe.enabled && config.containerd.socket !== null) {
     const { failure } = await pulledEvents(api).of({ namespace: 'media', uid: 'a' }, new AbortController().signal)

@@ -17,8 +17,7 @@ async function site(t: Test, rules: readonly Rule[]) {
   const { server, api } = await startCluster(t, { rules })
   const told: (string | null)[] = []
   const endpoints = new SpegelEndpoints(api, {
-    namespace: 'kube-system',
-    release: 'spegel',
+    place: () => ({ namespace: 'kube-system', name: 'spegel' }),
     keep: 3_600_000,
     pause: 0,
     onFailure: (failure) => told.push(failure?.reason ?? null),

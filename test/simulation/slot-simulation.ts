@@ -154,8 +154,7 @@ class Simulation {
     const clock = this.#time.clock(() => node.skew)
     const api = { get: async () => this.#answer() }
     const nodes = new SpegelEndpoints(api, {
-      namespace: 'kube-system',
-      release: 'spegel',
+      place: () => ({ namespace: 'kube-system', name: 'spegel' }),
       keep: 3 * interval,
       pause: interval / 30,
       onFailure: () => {},
