@@ -287,7 +287,8 @@ function legacyPath(registry: string, daemon: DaemonProfile): PullPath {
   const note: PathNote = hasMirrors
     ? { code: 'LEGACY_MIRRORS', message: 'config_path is empty: the deprecated registry.mirrors decide', source: null }
     : { code: 'CONFIG_PATH_EMPTY', message: 'config_path is empty: no hosts.toml is read', source: null }
-  const context = { behaviour: behaviourOf(daemon.version), view: NO_FILES, notes: [note] }
+  const behaviour = behaviourOf(daemon.version)
+  const context = { behaviour, view: NO_FILES, notes: [note] }
   // The transfer service has no legacy mirrors, and so all capabilities (2.1: transfer/registry, registry.go).
   if (!hasMirrors && daemon.pullMode === 'transfer') return withHosts(base, [DEFAULT_HOST], context)
   const { endpoints: legacy, error } = legacyEndpoints(registry, daemon.legacyMirrors, context.behaviour)
@@ -295,9 +296,14 @@ function legacyPath(registry: string, daemon: DaemonProfile): PullPath {
   const capabilities: Capability[] = ['pull', 'resolve']
   const endpoints: Endpoint[] = []
   const skipped: SkippedEndpoint[] = []
+  // Only hosts directories have endpoints that are tried over https first.
+  const plain = { ...context, behaviour: { ...behaviour, httpsFirst: 'never' as const } }
   for (const { appended, ...url } of legacy) {
-    const host = { ...DEFAULT_HOST, ...url, declared: `${url.scheme}://${url.host}${url.path}`, capabilities }
-    const endpoint = endpointOf(host, appended ? 'default' : 'mirrors', registry, context)
+    // image_pull.go, registryHosts: for a local registry no certificate is verified, that of a token realm neither.
+    const skipVerify = isLocalhost(registry) && url.scheme === 'http' ? true : null
+    const declared = `${url.scheme}://${url.host}${url.path}`
+    const host = { ...DEFAULT_HOST, ...url, declared, capabilities, skipVerify }
+    const endpoint = endpointOf(host, appended ? 'default' : 'mirrors', registry, plain)
     if (endpoint === null) skipped.push({ before: endpoints.length, capabilities })
     else endpoints.push(endpoint)
   }
