@@ -2,14 +2,10 @@
  * What the chart grants, against what the agent asks: the double enforces the roles of the golden files, which
  * test/package/chart.e2e.ts holds to what Helm renders. Nothing that is asked is refused, and nothing is granted that is not asked.
  */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { parseAllDocuments } from 'yaml'
 import { canaryNodes } from '../../src/canary-nodes.ts'
 import type { Config } from '../../src/config/config.ts'
-import { readConfig } from '../../src/config/read-config.ts'
 import type { ClusterAnswer } from '../../src/drift/cluster-facts.ts'
 import { ClusterReports } from '../../src/kube/cluster-reports.ts'
 import { ClusterWatch } from '../../src/kube/cluster-watch.ts'
@@ -17,44 +13,18 @@ import type { KubeError } from '../../src/kube/kube-api.ts'
 import { pulledEvents } from '../../src/kube/pulled-events.ts'
 import type { PutObject } from '../fixtures/memory-kube.ts'
 import { daemonSetObject, nodeObject, podObject, releaseObject } from '../fixtures/spegel-objects.ts'
-import type { KubernetesObject } from '../package/chart/rendered.ts'
 import { finding, report } from '../render/sample-report.ts'
 import { Told } from '../watch/watched-node.ts'
 import { answeredApi } from './answered-api.ts'
 import { startCluster, type TestCluster } from './cluster.ts'
 import type { JournalEntry } from './journal.ts'
 import { authorize, type Rule } from './rbac.ts'
+import { renderedAgent } from './rendered-agent.ts'
 import { requestTarget } from './request-path.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
-const GOLDEN = join(import.meta.dirname, '..', 'package', 'chart', 'golden')
 const MINUTE = 60_000
 const NODE = 'k8s-1'
-
-interface Rendered {
-  config: Config
-  /** What the agent's account may. */
-  rules: Rule[]
-}
-
-function rendered(name: string): Rendered {
-  const text = readFileSync(join(GOLDEN, `${name}.yaml`), 'utf8')
-  const objects = parseAllDocuments(text).map((it): KubernetesObject => it.toJS())
-  const named = (kind: string) => objects.filter((it) => it.kind === kind)
-  const account: string = named('DaemonSet')[0]?.spec.template.spec.serviceAccountName
-  const bound = objects.filter(
-    (it) => it.kind.endsWith('Binding') && it.subjects?.some((subject) => subject.name === account),
-  )
-  const rules = bound.flatMap(({ metadata: { namespace }, roleRef }): Rule[] => {
-    const role = named(roleRef?.kind ?? '').find((it) => {
-      return it.metadata.name === roleRef?.name && it.metadata.namespace === namespace
-    })
-    return (role?.rules ?? []).map((it) => (namespace === undefined ? it : { ...it, namespace }))
-  })
-  const configText = named('ConfigMap').find((it) => it.data?.['config.yaml'] !== undefined)?.data?.['config.yaml']
-  const env = { NODE_NAME: NODE, NODE_IP: '192.168.1.98', SHORT_NAME: NODE }
-  return { config: readConfig(configText ?? '', 'config.yaml', { env, hostname: NODE }), rules }
-}
 
 /** Where Spegel's HelmRelease and that release's chart are, and which ConfigMaps it takes values from. */
 interface FluxPlaces {
@@ -183,7 +153,7 @@ for (const [name, places, most] of [
   ],
 ] as const) {
   t.test(`${name}: all that is asked is granted, and all that is granted is asked`, async (t) => {
-    const { config, rules } = rendered(name)
+    const { config, rules } = renderedAgent(name, NODE)
     const cluster = await startCluster(t, { rules })
     await read(t, cluster, config, places)
     await write(t, cluster, config)
@@ -200,12 +170,12 @@ for (const [name, places, most] of [
 }
 
 t.test('without Kubernetes there is no right, and one that is granted elsewhere is not granted here', async (t) => {
-  t.strictSame(rendered('without-kubernetes').rules, [])
-  t.strictSame(rendered('rights-granted-elsewhere').rules, [])
+  t.strictSame(renderedAgent('without-kubernetes', NODE).rules, [])
+  t.strictSame(renderedAgent('rights-granted-elsewhere', NODE).rules, [])
 })
 
 t.test('what would be worth taking is refused', async (t) => {
-  const { rules } = rendered('all-rights')
+  const { rules } = renderedAgent('all-rights', NODE)
   const { api } = await startCluster(t, { rules })
   for (const ask of [
     () => api.get('/api/v1/namespaces/kube-system/secrets'),
