@@ -81,6 +81,12 @@ export class ApiServer extends ApiHandler {
     return [...this.#sockets].reduce((sum, it) => sum + it.bytesWritten, 0)
   }
 
+  /** The same of those at one address. */
+  bytesSentTo(address: string): number {
+    const connected = [...this.#sockets].filter((it) => it.remoteAddress === address)
+    return connected.reduce((sum, it) => sum + it.bytesWritten, 0)
+  }
+
   /** An object as it is to be there: created, or put in the place of the one of that name, its status included. */
   put(plural: string, object: Json): ApiObject {
     const resource = resourceOf(plural)

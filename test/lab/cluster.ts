@@ -8,6 +8,8 @@ import { HARBOR } from '../daemon/site.ts'
 /** The cluster that the lab is: Talos nodes, a plain-HTTP registry, Spegel on a hostPort and the chart's nodePort. */
 export const ORIGIN = HARBOR
 export const PEER_PORTS = { pod: 5000, router: 5001, metrics: 9090, host: 29999, node: 30021 }
+/** Of the machine with the API server and Prometheus. */
+export const CONTROL_PLANE = '192.168.1.110'
 /** Where Talos has them. */
 export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock'
 export const CONTAINERD_ROOT = '/var/lib/containerd'

@@ -1,6 +1,7 @@
 import type { AccessEntry, RawAccessEntry } from './access-log.ts'
 import { startBridge } from './bridge.ts'
 import { expectedHosts, nodeAddresses, ORIGIN } from './cluster.ts'
+import { type Machine, startMachine } from './machine.ts'
 import { orEnd } from './namespaces.ts'
 import { type LabNode, startNode } from './node.ts'
 import { type Origin, startOrigin } from './origin.ts'
@@ -9,6 +10,8 @@ import { type Origin, startOrigin } from './origin.ts'
 export interface Lab {
   origin: Origin
   nodes: readonly LabNode[]
+  /** Another machine on the bridge, which stops with the lab. `megabits`: of its link. */
+  addMachine(machine: { name: string; address: string; megabits: number }): Promise<Machine>
   /** Runs something, and says what the origin and all peers answered meanwhile, in the order of time. */
   observe<T>(action: () => Promise<T>): Promise<{ result: T; served: AccessEntry[] }>
   /** Ends everything; nothing is left. */
@@ -41,7 +44,9 @@ export async function startLab({ nodes: count, patience = SPEGELS_PATIENCE_MS }:
       return node
     }),
   ] as const
+  const added: Machine[] = []
   const stop = async () => {
+    await Promise.all(added.map((it) => it.stop()))
     const started = await Promise.allSettled(starting)
     await Promise.all(started.map((it) => (it.status === 'fulfilled' ? it.value.stop() : undefined)))
     await bridge.stop()
@@ -58,6 +63,11 @@ export async function startLab({ nodes: count, patience = SPEGELS_PATIENCE_MS }:
   return {
     origin,
     nodes,
+    async addMachine(machine) {
+      const started = await startMachine(bridge, machine)
+      added.push(started)
+      return started
+    },
     async observe(action) {
       const before = await logs()
       const result = await action()

@@ -25,6 +25,8 @@ export type PeerOrder =
   /** Answered once no request is under way: what an asker has in full may not be written down yet. */
   | { order: 'settle' }
   | { order: 'fault'; fault: PeerFault | null }
+  /** Whether it finds nobody who has what is asked for. */
+  | { order: 'lose'; isLost: boolean }
   /** Whose peer the nodePort leads to; null: this one's. */
   | { order: 'route'; nodePort: string | null }
   /** Answered once this peer believes that one to have all of them. */
@@ -91,6 +93,9 @@ async function obey(order: PeerOrder): Promise<void> {
   switch (order.order) {
     case 'fault':
       handler.fault = order.fault
+      return
+    case 'lose':
+      handler.findsNobody = order.isLost
       return
     case 'route':
       nodePortTo = order.nodePort

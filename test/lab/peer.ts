@@ -80,6 +80,14 @@ export class Peer {
     await this.#ask({ order: 'fault', fault })
   }
 
+  /**
+   * Makes its lookups end without anybody, as Spegel's do when they take longer than 20 ms; it stays ready, and others
+   * find what it has.
+   */
+  async loseOthers(isLost: boolean): Promise<void> {
+    await this.#ask({ order: 'lose', isLost })
+  }
+
   /** Makes the nodePort of this node lead to the peer at another address, as a Service may; null: to its own. */
   async routeNodePort(address: string | null): Promise<void> {
     await this.#ask({ order: 'route', nodePort: address })

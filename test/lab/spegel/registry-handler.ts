@@ -39,6 +39,8 @@ const QUICK_MS = 3_000
 /** Spegel's registry: what is below `/v2/`, as version 0.7 answers it. */
 export class RegistryHandler {
   fault: PeerFault | null = null
+  /** Its lookups end before they have found anybody. */
+  findsNobody = false
   readonly #settings: SpegelSettings
   readonly #content: OwnContent
   readonly #metrics: SpegelMetrics
@@ -51,7 +53,7 @@ export class RegistryHandler {
     this.#metrics = metrics
     this.#lookups = new LookupCache((key) => {
       const begun = performance.now()
-      const holders = providers.holders(key)
+      const holders = this.findsNobody ? [] : providers.holders(key)
       metrics.observeProviders(holders.length, (performance.now() - begun) / 1000)
       return holders
     })

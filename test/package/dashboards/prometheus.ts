@@ -44,22 +44,30 @@ export interface Prometheus extends AskedPrometheus {
   stop(): Promise<void>
 }
 
-/** `url`: without a path, `http://127.0.0.1:9090`. */
-export function prometheusAt(url: string): AskedPrometheus {
+/** Sends a form, or GET where it is null; resolves with the body of the answer. */
+export type SendForm = (url: string, form: URLSearchParams | null) => Promise<string>
+
+/** `url`: without a path, `http://127.0.0.1:9090`. `send`: from wherever it can be reached. */
+export function prometheusAt(url: string, send: SendForm = sendFromHere): AskedPrometheus {
+  const ask = async (path: string, form: Record<string, string> | null): Promise<unknown> => {
+    const answer = await send(`${url}/api/v1/${path}`, form && new URLSearchParams(form))
+    const { status, error, data }: Body = JSON.parse(answer)
+    if (status !== 'success') throw new Error(`${error}: ${JSON.stringify(form)}`)
+    return data
+  }
   return {
     async query(expr) {
-      return seriesOf(await ask(`${url}/api/v1/query`, { query: expr }))
+      return seriesOf(await ask('query', { query: expr }))
     },
     async queryRange(expr, start, end) {
-      const range = { start: String(start), end: String(end), step: '1' }
-      return seriesOf(await ask(`${url}/api/v1/query_range`, { query: expr, ...range }))
+      return seriesOf(await ask('query_range', { query: expr, start: String(start), end: String(end), step: '1' }))
     },
     async labelValues(label, selector, start, end) {
       const range = new URLSearchParams({ 'match[]': selector, start: String(start), end: String(end) })
-      return (await ask(`${url}/api/v1/label/${label}/values?${range}`, null)) as string[]
+      return (await ask(`label/${label}/values?${range}`, null)) as string[]
     },
     async alerts() {
-      return ((await ask(`${url}/api/v1/alerts`, null)) as { alerts: RaisedAlert[] }).alerts
+      return ((await ask('alerts', null)) as { alerts: RaisedAlert[] }).alerts
     },
   }
 }
@@ -102,12 +110,9 @@ export async function startPrometheus(directory: string, config: string, program
   }
 }
 
-/** `form` null: GET. */
-async function ask(url: string, form: Record<string, string> | null): Promise<unknown> {
-  const response = await fetch(url, form === null ? {} : { method: 'POST', body: new URLSearchParams(form) })
-  const { status, error, data } = (await response.json()) as Body
-  if (status !== 'success') throw new Error(`${error}: ${JSON.stringify(form)}`)
-  return data
+async function sendFromHere(url: string, form: URLSearchParams | null): Promise<string> {
+  const response = await fetch(url, form === null ? {} : { method: 'POST', body: form })
+  return response.text()
 }
 
 function seriesOf(data: unknown): AnsweredSeries[] {
