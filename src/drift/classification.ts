@@ -87,11 +87,16 @@ function bothOf(origin: readonly ObjectEvidence[], peer: readonly ObjectEvidence
   return isMissed && !peer.some((it) => it.kind === 'layer') ? 'fallback' : 'mixed'
 }
 
-/** All that came is the origin's: because nobody else had it, or although somebody did. */
+/**
+ * All that came is the origin's: because nobody else had it, or although somebody did. Its layers tell, where any came: a
+ * node that is pulling it too has the manifest first, and cannot give the rest.
+ */
 function ofOrigin(pull: PullEvidence, origin: readonly ObjectEvidence[]): PullSource {
   if (pull.asked === 'origin') return 'first'
-  if (origin.some(isHeldBefore)) return 'fallback'
-  return areAllAsked(pull) && origin.every((it) => it.heldByPeers?.before === 0) ? 'first' : 'unknown'
+  const layers = origin.filter((it) => it.kind === 'layer')
+  const telling = layers.length > 0 ? layers : origin
+  if (telling.some(isHeldBefore)) return 'fallback'
+  return areAllAsked(pull) && telling.every((it) => it.heldByPeers?.before === 0) ? 'first' : 'unknown'
 }
 
 /** Of an object that this process asked for itself. */

@@ -145,6 +145,28 @@ const CASES: readonly (readonly [string, string, Partial<PullEvidence>])[] = [
       mirrors: { targets: 0, resolve: false, others: true, marksOwn: null },
     },
   ],
+  [
+    'a peer that was pulling it too had its manifest, and nobody a layer',
+    'first',
+    {
+      objects: [
+        object({ kind: 'manifest', heldByPeers: { before: 1, after: 1 } }),
+        object({ kind: 'config', heldByPeers: { before: 1, after: 1 } }),
+        object({ heldByPeers: { before: 0, after: 1 } }),
+      ],
+      peers: ALL,
+      mirrors: { targets: 0, resolve: false, others: false, marksOwn: null },
+    },
+  ],
+  [
+    'only a manifest came, and a peer had it',
+    'fallback',
+    {
+      objects: [object({ kind: 'manifest', heldByPeers: { before: 1, after: 1 } })],
+      peers: ALL,
+      mirrors: { targets: 0, resolve: false, others: false, marksOwn: null },
+    },
+  ],
   ['the origin was asked alone', 'first', { objects: three({ answeredBy: 'origin' }), ...seen('origin') }],
   ['the mirror gave what it had to fetch', 'peer', { objects: three(unmarked()), ...seen() }],
   [
@@ -329,7 +351,9 @@ t.test('whatever happened: a source is claimed only where it is the truth', asyn
       )
       claimed.set(source, (claimed.get(source) ?? 0) + 1)
       const came = givers.filter((it) => it !== 'local')
-      const held = world.objects.filter((it) => !it.here && it.holders.some(Boolean)).length
+      const fetched = world.objects.flatMap((it, index) => (it.here ? [] : [{ ...it, isLayer: index > 1 }]))
+      const layers = fetched.filter((it) => it.isLayer)
+      const held = (layers.length > 0 ? layers : fetched).filter((it) => it.holders.some(Boolean)).length
       const byOrigin = came.filter((it) => it === 'origin').length
       const byPeer = came.filter((it) => it === 'peer').length
       switch (source) {

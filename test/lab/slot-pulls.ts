@@ -1,6 +1,6 @@
 import type { Pull } from '../../src/drift/pull.ts'
 import type { AccessEntry } from './access-log.ts'
-import { type CanaryImage, digestsOf } from './canary.ts'
+import type { CanaryImage } from './canary.ts'
 
 /** A pull that a node of the lab tells, with the slot in which it began. */
 export interface NodePull extends Pull {
@@ -14,8 +14,7 @@ const NEAR = 50
 const LOOK = 300
 
 /**
- * What a pull was by the logs: who gave the layer, and whether another node had been given any of the image's objects by
- * then. Two answers where that changed just when the peers were asked. `since`: when no node had it, in milliseconds since
+ * What a pull was by the logs: who gave the layer, and whether another node had been given it by then. Two answers where that changed just when the peers were asked. `since`: when no node had it, in milliseconds since
  * the epoch.
  */
 export function truthOf(
@@ -23,19 +22,13 @@ export function truthOf(
   { image, served, since }: { image: CanaryImage; served: readonly AccessEntry[]; since: number },
 ): readonly Pull['source'][] {
   const begun = Date.parse(startedAt)
-  const digests = digestsOf(image)
+  const layer = image.layers[0]?.digest ?? 'none'
   const given = served.filter(
     (it) =>
-      it.by !== it.asker &&
-      it.method === 'GET' &&
-      it.status === 200 &&
-      it.source === 'own' &&
-      digests.some((digest) => it.path.endsWith(digest)),
+      it.by !== it.asker && it.method === 'GET' && it.status === 200 && it.source === 'own' && it.path.endsWith(layer),
   )
-  const layer = image.layers[0]?.digest ?? 'none'
   const own = given.filter(
-    (it) =>
-      it.asker === node && it.path.endsWith(layer) && it.at >= begun - NEAR && it.at <= begun + duration * 1000 + NEAR,
+    (it) => it.asker === node && it.at >= begun - NEAR && it.at <= begun + duration * 1000 + NEAR,
   )
   const [byOrigin, byPeers] = [own.some((it) => it.by === 'origin'), own.some((it) => it.by !== 'origin')]
   if (byOrigin && byPeers) return ['mixed']

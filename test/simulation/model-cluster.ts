@@ -288,7 +288,7 @@ function subjectOf(tag: string, objects: readonly ModelObject[]): Subject {
 }
 
 /**
- * By the words of src/drift/pull.ts. A manifest of a peer does not make up for layers that peers had and did not give;
+ * By the words of src/drift/pull.ts, of layers where any came. A manifest of a peer does not make up for layers that peers had and did not give;
  * where only counters tell, which objects were missed is not seen, and it is of both all the same.
  */
 function truthsOf(
@@ -300,7 +300,8 @@ function truthsOf(
   const [origin, peer] = [of('origin'), of('peer')]
   if (origin.length === 0) return ['peer']
   const isHeld = ({ index }: { index: number }) => heldBefore[index] === true
-  if (peer.length === 0) return [origin.some(isHeld) ? 'fallback' : 'first']
+  const layers = origin.filter((it) => it.kind === 'layer')
+  if (peer.length === 0) return [(layers.length > 0 ? layers : origin).some(isHeld) ? 'fallback' : 'first']
   const isMissed = origin.some((it) => it.kind === 'layer' && isHeld(it))
   return isMissed && !peer.some((it) => it.kind === 'layer') ? ['fallback', 'mixed'] : ['mixed']
 }
