@@ -9,6 +9,7 @@ import { readConfig } from './config/read-config.ts'
 import { readToken } from './config/token-file.ts'
 import { peerSignature } from './containerd/endpoint-role.ts'
 import { explain } from './containerd/explain.ts'
+import { kubernetesReport } from './drift/kubernetes-report.ts'
 import type { Pull, PullChoice, PullVia } from './drift/pull.ts'
 import type { NodeReport } from './drift/report.ts'
 import { PullpathError } from './errors.ts'
@@ -126,7 +127,8 @@ class RunningAgent implements Agent, AgentState {
   }
 
   report(): NodeReport | null {
-    return this.#report && { ...this.#report, evaluatedAt: new Date(this.#readAt).toISOString() }
+    const kubernetes = kubernetesReport(this.#watch.cluster)
+    return this.#report && { ...this.#report, kubernetes, evaluatedAt: new Date(this.#readAt).toISOString() }
   }
 
   pulls(choice: PullChoice): readonly Pull[] {

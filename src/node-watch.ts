@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { canaryNodes } from './canary-nodes.ts'
 import { clusterReporting } from './cluster-reporting.ts'
 import type { Config } from './config/config.ts'
+import type { ClusterFacts } from './drift/cluster-facts.ts'
 import type { Pull, PullVia } from './drift/pull.ts'
 import type { NodeReport } from './drift/report.ts'
 import type { ClusterReports } from './kube/cluster-reports.ts'
@@ -97,6 +98,11 @@ export class NodeWatch {
   /** All that is known now. `now`: milliseconds since the epoch. */
   inputs(now: number): Inputs {
     return this.#reader.inputs(now)
+  }
+
+  /** What Kubernetes said last; null: it is not asked, or nothing was heard yet. */
+  get cluster(): ClusterFacts | null {
+    return this.#reader.cluster
   }
 
   /** Hears of every evaluation: what is to be asked, measured and told follows from it. */
@@ -238,8 +244,7 @@ export class NodeWatch {
     return watchCluster(opened, this.#options.config, (answer) => {
       const { where } = answer.facts
       this.#spegelPlace = where && { namespace: where.namespace, name: where.daemonSet }
-      this.#reader.hearCluster(answer)
-      this.#inputs.nudge()
+      if (this.#reader.hearCluster(answer)) this.#inputs.nudge()
     })
   }
 }

@@ -143,6 +143,30 @@ t.test('a HelmRelease that is edited and not applied is found, and gone when it 
   await it.cleared('node/release-not-applied')
 })
 
+t.test('a roll-out over a thousand nodes is shown, and nothing is evaluated for it', async (t) => {
+  const kube = withSpegel()
+  const it = await runningAgent(t, kube)
+  const evaluations = () => it.sample('pullpath_evaluations_total', { trigger: 'kube' })
+  const before = (await evaluations()) ?? 0
+  for (let ready = 1; ready <= 1000; ready++) {
+    kube.put(PATHS.daemonSets, daemonSetObject(VALUES, { desired: 1000, ready }))
+    if (ready % 250 !== 0) continue
+    // What was heard before this counts no later than this does.
+    wipe(it.node)
+    await it.appeared('192.168.1.106/peer-mirror-missing')
+    writeTree(it.node.hosts, it.node.tree)
+    await it.cleared('192.168.1.106/peer-mirror-missing')
+  }
+  t.equal((await evaluations()) ?? 0, before)
+  t.match((await it.report()).kubernetes?.daemonSet, { desired: 1000, ready: 1000 })
+  kube.put(PATHS.pods, podObject('spegel-x7k2p', { ready: false }))
+  await it.appeared('node/spegel-not-ready')
+  t.equal(((await evaluations()) ?? 0) - before, 1, 'for the pod')
+  kube.put(PATHS.daemonSets, daemonSetObject(VALUES, { desired: 1, ready: 0 }))
+  await it.cleared('node/spegel-not-ready')
+  t.equal(((await evaluations()) ?? 0) - before, 2, 'and where it is the only node from now on')
+})
+
 t.test('an API server that is away leaves the intent in force, and tells its age', async (t) => {
   const kube = withSpegel()
   const it = await runningAgent(t, kube)

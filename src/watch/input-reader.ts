@@ -1,7 +1,8 @@
 import { uptime } from 'node:os'
 import type { Config } from '../config/config.ts'
 import type { WitnessComparison } from '../containerd/witness-comparison.ts'
-import type { ClusterAnswer } from '../drift/cluster-facts.ts'
+import type { ClusterAnswer, ClusterFacts } from '../drift/cluster-facts.ts'
+import { isSameCluster } from '../drift/cluster-news.ts'
 import { isFresh, NOTHING_PROBED, type Probes } from '../drift/probes.ts'
 import type { InputReport } from '../drift/report.ts'
 import type { ResolveProof } from '../drift/resolve-proof.ts'
@@ -62,8 +63,9 @@ export class InputReader {
   #proofs: readonly ResolveProof[]
   #witnesses: readonly WitnessComparison[]
   #probes: Probes
-  /** As last heard, and as accepted. */
+  /** As last heard, as last heard with something that rules go by, and as accepted. */
   #heardCluster: ClusterAnswer | null
+  #clusterNews: ClusterAnswer | null
   #cluster: ClusterAnswer | null
   #joined: { talos: Intent; spegel: Intent; intent: Intent } | null = null
   /** What is read and when it is accepted; `readInputs` and the agent's watcher drive it. */
@@ -77,6 +79,7 @@ export class InputReader {
     this.#witnesses = options.memory?.witnesses ?? []
     this.#probes = config.probe.interval === 0 ? NOTHING_PROBED : (options.memory?.probes ?? NOTHING_PROBED)
     this.#heardCluster = options.memory?.cluster ?? null
+    this.#clusterNews = this.#heardCluster
     this.#cluster = this.#heardCluster
     this.#daemonReader = new DaemonReader(config)
     this.#daemonReader.hearNode(this.#cluster?.facts.node?.containerd ?? null)
@@ -105,10 +108,21 @@ export class InputReader {
     this.#daemonReader.hear(answer)
   }
 
-  /** Takes all that is known of the cluster; it counts from the next reading on. null: it is not asked any more. */
-  hearCluster(answer: ClusterAnswer | null): void {
+  /**
+   * Takes all that is known of the cluster; it counts from the next reading on. null: it is not asked any more. Returns
+   * whether there is a reason for one.
+   */
+  hearCluster(answer: ClusterAnswer | null): boolean {
     this.#heardCluster = answer
+    if (isSameCluster(answer, this.#clusterNews)) return false
+    this.#clusterNews = answer
     this.#daemonReader.hearNode(answer?.facts.node?.containerd ?? null)
+    return true
+  }
+
+  /** As last heard; null: it is not asked, or nothing was heard yet. */
+  get cluster(): ClusterFacts | null {
+    return this.#heardCluster?.facts ?? null
   }
 
   get memory(): InputMemory {
@@ -270,7 +284,7 @@ export class InputReader {
   #clusterPart(): WatchedPart {
     return part<ClusterAnswer | null>({
       name: 'kube',
-      read: () => ({ value: this.#heardCluster, directories: [] }),
+      read: () => ({ value: this.#clusterNews, directories: [] }),
       isSame: (a, b) => a === b,
       accept: (answer) => {
         this.#cluster = answer
