@@ -31,6 +31,7 @@ export class ApiExchange {
   readonly #clock: KubeClock
   readonly #userAgent: string
 
+  /** `userAgent`: what the API server's audit log names this process by. */
   constructor(access: ServerAccess, clock: KubeClock, userAgent: string) {
     this.#access = access
     this.#clock = clock

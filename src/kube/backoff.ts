@@ -8,8 +8,8 @@ interface Pace {
 
 /** Nobody is there, which costs nobody anything: soon back when somebody is. */
 const AWAY: Pace = { first: 1_000, longest: 60_000 }
-/** The API server answers, and each answer is a load on it. */
-const ILL: Pace = { first: 1_000, longest: 300_000 }
+/** The API server answers, and each answer is a load on it: five parts of each node wait for it to recover. */
+const ILL: Pace = { first: 1_000, longest: 900_000 }
 /** Only a person changes this. */
 const DENIED: Pace = { first: 30_000, longest: 1_800_000 }
 

@@ -1,10 +1,9 @@
-import { ApiExchange, type ApiRequest, readBody } from './api-exchange.ts'
+import { type ApiExchange, type ApiRequest, readBody } from './api-exchange.ts'
 import type { KubeClock } from './clock.ts'
 import { ApiCollection, parseObject } from './collection.ts'
 import { Follower } from './follower.ts'
 import type { FollowedObjects, KubeApi, KubeObject, KubeQuery, PatchKind } from './kube-api.ts'
 import { prune } from './read-object.ts'
-import type { ServerAccess } from './server-access.ts'
 
 /** Milliseconds, of a request that is no watch. */
 const DEADLINE = 30_000
@@ -18,12 +17,11 @@ const PATCH_TYPES: Readonly<Record<PatchKind, string>> = {
 
 /** The API server, over client-node's configuration and authentication. */
 export class ClientNodeApi implements KubeApi {
-  readonly #exchange: ApiExchange
+  readonly #exchange: Pick<ApiExchange, 'send'>
   readonly #clock: KubeClock
 
-  /** `userAgent`: what the API server's audit log names this process by. */
-  constructor(access: ServerAccess, clock: KubeClock, userAgent: string) {
-    this.#exchange = new ApiExchange(access, clock, userAgent)
+  constructor(exchange: Pick<ApiExchange, 'send'>, clock: KubeClock) {
+    this.#exchange = exchange
     this.#clock = clock
   }
 

@@ -51,12 +51,12 @@ const BOOKMARKS_MISSED = 5 * 60_000
 
 /** The collection behind a path. */
 export class ApiCollection implements Collection {
-  readonly #exchange: ApiExchange
+  readonly #exchange: Pick<ApiExchange, 'send'>
   readonly #clock: KubeClock
   readonly #path: string
   readonly #selector: KubeQuery
 
-  constructor(exchange: ApiExchange, clock: KubeClock, path: string, selector: KubeQuery) {
+  constructor(exchange: Pick<ApiExchange, 'send'>, clock: KubeClock, path: string, selector: KubeQuery) {
     this.#exchange = exchange
     this.#clock = clock
     this.#path = path

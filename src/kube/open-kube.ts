@@ -35,12 +35,14 @@ export async function openKube(
     const message = `kubernetes.enabled is on, but ${missing}: run it in a pod with a service account's token, as the chart does with kubernetes.enabled`
     return { state: 'down', failure: { reason: 'unauthorized', message } }
   }
-  const [{ ClientNodeApi }, { serviceAccount }, { systemClock }] = await Promise.all([
+  const [{ ClientNodeApi }, { ApiExchange }, { serviceAccount }, { systemClock }] = await Promise.all([
     import('./client-node-api.ts'),
+    import('./api-exchange.ts'),
     import('./server-access.ts'),
     import('./clock.ts'),
   ])
-  return { state: 'open', api: new ClientNodeApi(serviceAccount(root), clock ?? systemClock, userAgent) }
+  const time = clock ?? systemClock
+  return { state: 'open', api: new ClientNodeApi(new ApiExchange(serviceAccount(root), time, userAgent), time) }
 }
 
 function whatIsMissing(root: string): string | null {

@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { ApiExchange } from '../../src/kube/api-exchange.ts'
 import { ClientNodeApi } from '../../src/kube/client-node-api.ts'
 import { type KubeClock, systemClock } from '../../src/kube/clock.ts'
 import type { FollowedObjects, KubeApi, KubeQuery } from '../../src/kube/kube-api.ts'
@@ -29,7 +30,8 @@ export async function startCluster(
     account.remove()
     for (const name of Object.keys(account.env)) delete process.env[name]
   })
-  return { server, account, api: new ClientNodeApi(serviceAccount(account.root), clock, 'pullpath/test') }
+  const exchange = new ApiExchange(serviceAccount(account.root), clock, 'pullpath/test')
+  return { server, account, api: new ClientNodeApi(exchange, clock) }
 }
 
 /** What a follow tells, to be waited for. */
