@@ -48,9 +48,8 @@ RUN set -eu; \
 # that the stage below copies them as they are.
 RUN set -eu; \
     export LD_LIBRARY_PATH=/usr/lib/pullpath/lib NODE_COMPILE_CACHE=/usr/lib/pullpath/compile-cache; \
-    /usr/lib/pullpath/bin/node --max-semi-space-size=1 --no-memory-reducer --invocation-count-for-maglev=20000 \
-      --invocation-count-for-maglev-osr=20000 /usr/lib/pullpath/pullpath.cjs \
-      demo --scenario talos-resync --once > /dev/null; \
+    /usr/lib/pullpath/bin/node --max-semi-space-size=1 --no-memory-reducer --no-maglev --no-opt \
+      /usr/lib/pullpath/pullpath.cjs demo --scenario talos-resync --once > /dev/null; \
     [ -n "$(find $NODE_COMPILE_CACHE -type f)" ]; \
     chown -R 0:0 /usr/lib/pullpath; \
     find /usr/lib/pullpath -type f -exec chmod 0444 {} +; \
@@ -78,7 +77,6 @@ EXPOSE 9478
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:9478/livez').then((it) => process.exit(it.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["/usr/lib/pullpath/bin/node", \
-  "--max-semi-space-size=1", "--no-memory-reducer", \
-  "--invocation-count-for-maglev=20000", "--invocation-count-for-maglev-osr=20000", \
+  "--max-semi-space-size=1", "--no-memory-reducer", "--no-maglev", "--no-opt", \
   "/usr/lib/pullpath/pullpath.cjs"]
 CMD ["agent"]
