@@ -7,6 +7,8 @@ const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding:
 export interface Usage {
   /** Resident memory, in MiB. */
   rss: number
+  /** The part of it that no file stands behind: what no other process of the node could share. */
+  anonymous: number
   /** Processor time since its start, in the kernel's ticks. */
   ticks: number
 }
@@ -17,8 +19,10 @@ export function usageOf(pid: number | undefined): Usage {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ')
+  const mebibytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024
   return {
-    rss: Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024,
+    rss: mebibytes('VmRSS'),
+    anonymous: mebibytes('RssAnon'),
     ticks: Number(fields[11]) + Number(fields[12]),
   }
 }
