@@ -50,7 +50,8 @@ const CANARY_GRACE_MS = 1000
 
 /** All that reads, follows, asks and measures on this node for one configuration. */
 export class NodeWatch {
-  readonly #options: NodeWatchOptions
+  /** Without what watched before: each would keep all that were before it. */
+  readonly #options: Omit<NodeWatchOptions, 'before'>
   readonly #reader: InputReader
   readonly #inputs: InputWatcher
   readonly #opened: Promise<OpenedDaemon> | null
@@ -69,8 +70,8 @@ export class NodeWatch {
   #isStopped = false
 
   /** Begins to open what is asked. Throws PP_VERSION_INVALID and PP_VERSION_UNSUPPORTED, and has begun nothing then. */
-  constructor(options: NodeWatchOptions) {
-    const { config, logger, before } = options
+  constructor({ before, ...options }: NodeWatchOptions) {
+    const { config, logger } = options
     this.#options = options
     this.#reader = new InputReader(config, { relative: false, memory: before === null ? null : before.#reader.memory })
     this.#inputs = this.#watchInputs()
