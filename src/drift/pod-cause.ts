@@ -2,7 +2,6 @@ import { type Attribution, isoTime } from './attribution.ts'
 import type { SpegelPod } from './cluster-facts.ts'
 import { configurationCause, type Explained, finishedEvidence, isAfterInit } from './init-container.ts'
 import type { Evidence } from './report.ts'
-import { isWithoutPod } from './spegel-absent.ts'
 import { currentPod } from './spegel-finding.ts'
 
 /** What a change of any mirror, auth or TLS entry does (talos.md 4.1). */
@@ -13,7 +12,8 @@ export const WIPE =
 export function goneByPod(it: Attribution): Explained | null {
   const { cluster, bootedAt } = it.node
   if (cluster === null) return null
-  if (isWithoutPod(cluster) && cluster.pods.knownUntil === null) {
+  const { value, failure } = cluster.pods
+  if (value?.length === 0 && failure === null) {
     return {
       cause: {
         actor: 'spegel',

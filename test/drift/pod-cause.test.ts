@@ -124,6 +124,12 @@ const cases: readonly Case[] = [
     commands: [/describe daemonset spegel/],
   },
   {
+    name: 'pods that were never seen prove nothing, with or without a DaemonSet',
+    facts: { daemonSet: heard('absent'), pods: { value: null, knownUntil: null, failure: 'GET pods: 403' } },
+    cause: { actor: 'talos', confidence: 'likely', text: /either Talos rewrote it .* or .* never run/ },
+    commands: [/^kubectl -n kube-system delete pod -l app\.kubernetes\.io\/component=spegel/],
+  },
+  {
     name: 'what a pod was when the API server went away proves nothing',
     facts: { pods: stale([pod()], '2026-09-01T12:00:00.000Z') },
     cause: { actor: 'talos', confidence: 'likely', text: /either Talos rewrote it .* or .* never run/ },
