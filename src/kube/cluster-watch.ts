@@ -120,7 +120,7 @@ export class ClusterWatch {
       this.#followRelease(this.#releasePlace)
       if (!this.#release.isHeard) return
       const release = this.#release.objects?.[0]
-      if (release !== undefined) this.#place = daemonSetOfRelease(release, this.#releasePlace)
+      if (release !== undefined) this.#moveTo(daemonSetOfRelease(release, this.#releasePlace))
     }
     const { namespace, name } = this.#place
     this.#daemonSet.follow(`/apis/apps/v1/namespaces/${namespace}/daemonsets`, {
@@ -147,6 +147,13 @@ export class ClusterWatch {
       this.#hadPods = hasPods
     }
     if (this.#releasePlace !== null) this.#followRelease(this.#releasePlace)
+  }
+
+  /** Pods of the DaemonSet that was looked for before are not those of this one. */
+  #moveTo(place: ObjectPlace): void {
+    if (isSamePlace(place, this.#place)) return
+    this.#place = place
+    this.#pods.stop()
   }
 
   #forgetRelease(): void {

@@ -39,10 +39,6 @@ export class Followed<T> {
     const key = JSON.stringify([path, selector])
     if (this.#following?.key === key) return
     this.stop()
-    this.#objects = null
-    this.#text = ''
-    this.heard = NOT_HEARD
-    this.failure = null
     // Whoever hears at once, while this still follows nothing, must not be taken for one that was stopped.
     const following = { key, path, stop: () => {} }
     this.#following = following
@@ -52,9 +48,14 @@ export class Followed<T> {
     following.stop = () => follower.stop()
   }
 
+  /** Follows nothing any more, and forgets what was heard. */
   stop(): void {
     this.#following?.stop()
     this.#following = null
+    this.#objects = null
+    this.#text = ''
+    this.heard = NOT_HEARD
+    this.failure = null
   }
 
   /** Reads the same objects again: something beside them has changed. */

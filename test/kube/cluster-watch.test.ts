@@ -185,6 +185,27 @@ t.test('a HelmRelease installs where it says', async (t) => {
   )
 })
 
+t.test('pods are looked for where the HelmRelease installs now, even if no DaemonSet is there', async (t) => {
+  const kube = withSpegel()
+  const { last } = await watch(t, kube, 'from: helmrelease')
+  t.match(last().facts.pods.value, [{ name: 'spegel-x7k2p' }])
+  kube.put(
+    PATHS.releases,
+    releaseObject(HARBOR_VALUES, { spec: { targetNamespace: 'elsewhere', releaseName: 'spegel' } }),
+  )
+  await settled()
+  t.same(last().facts.where, { namespace: 'elsewhere', daemonSet: 'spegel' })
+  t.equal(last().facts.daemonSet.value, 'absent')
+  t.same(last().facts.pods.value, [], 'those of the namespace before are not its own')
+  kube.put(PATHS.releases, releaseObject(HARBOR_VALUES, { spec: { releaseName: 'other-spegel' } }))
+  await settled()
+  t.same(last().facts.where, { namespace: 'kube-system', daemonSet: 'other-spegel' })
+  t.same(last().facts.pods.value, [], 'nor those of the DaemonSet that has the old name')
+  kube.put(PATHS.releases, releaseObject(HARBOR_VALUES))
+  await settled()
+  t.match(last().facts.pods.value, [{ name: 'spegel-x7k2p' }])
+})
+
 t.test('a Flux that has no such API is no failure, unless its HelmRelease is the intent', async (t) => {
   const missing: KubeFailure = { reason: 'not-found', message: 'GET helmreleases: 404 page not found' }
   const kube = withSpegel()
