@@ -32,7 +32,7 @@ export function mirrorsCondition({ findings, inputs, registries }: NodeReport): 
     const message = cut(oneLine(`the agent cannot see ${what}`), LONGEST_MESSAGE)
     return { status: 'Unknown', reason: 'RegistryMirrorsNotSeen', message }
   }
-  return { status: 'False', reason: 'RegistryMirrorsAsDeclared', message: 'containerd sees the mirrors as declared' }
+  return { status: 'False', reason: 'RegistryMirrorsAsDeclared', message: 'containerd asks as Git declares' }
 }
 
 /** Without one of these it is not known what was declared, or what is on the node. */

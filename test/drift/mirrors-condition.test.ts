@@ -26,7 +26,11 @@ for (const [what, facts, expected] of [
     { status: 'True', reason: 'MirrorMissing', message: 'docker.io: No mirror (and 1 more)' },
   ],
   ['a drift beside what cannot be seen', { findings: [drift], inputs: [down('hosts')] }, { status: 'True' }],
-  ['what is wrong with Git', { findings: [finding({ kind: 'conflict' })] }, { status: 'False' }],
+  [
+    'what is wrong with Git: no word of whether the mirrors are seen',
+    { findings: [finding({ kind: 'conflict' })] },
+    { status: 'False', message: 'containerd asks as Git declares' },
+  ],
   ['an endpoint that is down', { findings: [finding({ kind: 'fault' })] }, { status: 'False' }],
   [
     'a registry that could not be seen',
