@@ -4,9 +4,10 @@ import { parseVersion, type Version } from '../version.ts'
 import { type KubeClock, systemClock } from './clock.ts'
 import { type FailedRequest, kubeFailure } from './cluster-failure.ts'
 import { type DaemonSetReading, readDaemonSet, selectorText } from './daemonset-object.ts'
+import { asKubeError } from './failure.ts'
 import { Followed } from './followed.ts'
 import { type ReleaseReading, readHelmRelease, type Sources, sourcesKey, sourcesOf } from './helmrelease-object.ts'
-import { type KubeApi, KubeError, type KubeFailure, type KubeObject } from './kube-api.ts'
+import type { KubeApi, KubeFailure, KubeObject } from './kube-api.ts'
 import { LiveIntent } from './live-intent.ts'
 import { readNode } from './node-object.ts'
 import { readPods } from './pod-object.ts'
@@ -229,7 +230,7 @@ export class ClusterWatch {
       },
       (error) => {
         this.#isNodeAsked = false
-        this.#nodeFailure = failureOf(error)
+        this.#nodeFailure = asKubeError(error).failure
         this.#nodeLater(AGAIN_MS * (1 + this.#clock.random() / 4))
       },
     )
@@ -305,14 +306,9 @@ function factsOf<T>({ value, ...rest }: Heard<{ facts: T } | 'absent'>): Heard<T
   return { ...rest, value: value === null || value === 'absent' ? value : value.facts }
 }
 
-function failureOf(error: unknown): KubeFailure {
-  if (error instanceof KubeError) return error.failure
-  return { reason: 'malformed', message: `a fault of Pullpath itself: ${String(error)}` }
-}
-
 /** What cannot be read now is as it was, and what was never read is not seen. */
 function unreadSources(before: Sources, wanted: ReturnType<typeof sourcesOf>, error: unknown): Sources {
-  const { message } = failureOf(error)
+  const { message } = asKubeError(error).failure
   const isRead = (kind: string, namespace: string, name: string) => {
     return before.objects.some((it) => it.name === `${kind.toLowerCase()} ${namespace}/${name}`)
   }

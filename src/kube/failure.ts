@@ -54,6 +54,12 @@ export function transportError(title: string, error: unknown): KubeError {
   return new KubeError({ reason: 'unreachable', message: `${title}: ${code}` })
 }
 
+/** A request throws nothing but KubeError; anything else is a fault of Pullpath itself, which must not end it. */
+export function asKubeError(error: unknown): KubeError {
+  if (error instanceof KubeError) return error
+  return new KubeError({ reason: 'malformed', message: `a fault of Pullpath itself: ${String(error)}` })
+}
+
 /** The system's, Node's or OpenSSL's name for it: nothing of a message, which could quote anything. */
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0])

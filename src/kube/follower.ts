@@ -1,6 +1,7 @@
 import { backoff } from './backoff.ts'
 import { type KubeClock, pause } from './clock.ts'
 import type { Collection, WatchEvent } from './collection.ts'
+import { asKubeError } from './failure.ts'
 import { type FollowedObjects, KubeError, type KubeFailure, type KubeObject } from './kube-api.ts'
 import { uidOf } from './read-object.ts'
 
@@ -134,9 +135,4 @@ export class Follower {
     const asOf = this.#asOf === null ? null : new Date(this.#asOf).toISOString()
     this.#heard({ objects: this.#objects, asOf, failure: this.#failure })
   }
-}
-
-function asKubeError(error: unknown): KubeError {
-  if (error instanceof KubeError) return error
-  return new KubeError({ reason: 'malformed', message: `a fault of Pullpath itself: ${String(error)}` })
 }

@@ -1,6 +1,7 @@
 import type { MirrorsCondition } from '../drift/mirrors-condition.ts'
 import type { KubeClock } from './clock.ts'
 import type { KubeApi, KubeFailure, KubeObject } from './kube-api.ts'
+import { conditionOf, fieldAt, textAt } from './kube-fields.ts'
 import { PacedWriter } from './paced-writer.ts'
 
 export interface NodeConditionOptions {
@@ -54,7 +55,7 @@ export class NodeCondition {
     const dueAt = this.#dueAt(wanted)
     if (clock.now() < dueAt) return dueAt
     const path = `/api/v1/nodes/${encodeURIComponent(node)}`
-    if (this.#known === undefined) this.#known = conditionOf(await api.get(path, {}, signal))
+    if (this.#known === undefined) this.#known = ownCondition(await api.get(path, {}, signal))
     const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z')
     const lastTransitionTime = this.#known?.status === wanted.status ? this.#known.lastTransitionTime : now
     const condition = { type: TYPE, ...wanted, lastHeartbeatTime: now, lastTransitionTime }
@@ -72,13 +73,8 @@ export class NodeCondition {
   }
 }
 
-function conditionOf(node: KubeObject): { status: unknown; lastTransitionTime: string } | null {
-  const { conditions } = objectOf(node.status)
-  const found = Array.isArray(conditions) ? conditions.map(objectOf).find((it) => it.type === TYPE) : undefined
-  if (found === undefined || typeof found.lastTransitionTime !== 'string') return null
-  return { status: found.status, lastTransitionTime: found.lastTransitionTime }
-}
-
-function objectOf(value: unknown): KubeObject {
-  return typeof value === 'object' && value !== null ? { ...value } : {}
+function ownCondition(node: KubeObject): { status: unknown; lastTransitionTime: string } | null {
+  const found = conditionOf(node, TYPE)
+  const lastTransitionTime = textAt(found, 'lastTransitionTime')
+  return lastTransitionTime === null ? null : { status: fieldAt(found, 'status'), lastTransitionTime }
 }

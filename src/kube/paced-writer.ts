@@ -1,6 +1,7 @@
 import { backoff } from './backoff.ts'
 import type { KubeClock } from './clock.ts'
-import { KubeError, type KubeFailure } from './kube-api.ts'
+import { asKubeError } from './failure.ts'
+import type { KubeFailure } from './kube-api.ts'
 
 export interface PacedWriterOptions {
   clock: KubeClock
@@ -80,9 +81,4 @@ export class PacedWriter {
     this.#failure = failure
     this.#options.onFailure(failure)
   }
-}
-
-function asKubeError(error: unknown): KubeError {
-  if (error instanceof KubeError) return error
-  return new KubeError({ reason: 'malformed', message: `a fault of Pullpath itself: ${String(error)}` })
 }

@@ -1,4 +1,5 @@
-import { type KubeApi, KubeError, type KubeObject } from './kube-api.ts'
+import { type KubeApi, KubeError } from './kube-api.ts'
+import { textAt } from './kube-fields.ts'
 
 interface PulledEvent {
   message: string
@@ -32,22 +33,12 @@ export function pulledEvents(api: Pick<KubeApi, 'get'>) {
 
 /** The newest of its times: one event stands for many, and then only the last of them counts. */
 function eventOf(item: unknown): PulledEvent[] {
-  const { message, involvedObject, lastTimestamp, eventTime, series, reason } = objectOf(item)
-  if (typeof message !== 'string' || reason !== 'Pulled') return []
-  const times = [lastTimestamp, eventTime, objectOf(series).lastObservedTime].flatMap((it) => {
-    const at = typeof it === 'string' ? Date.parse(it) : Number.NaN
+  const message = textAt(item, 'message')
+  if (message === null || textAt(item, 'reason') !== 'Pulled') return []
+  const times = [['lastTimestamp'], ['eventTime'], ['series', 'lastObservedTime']].flatMap((path) => {
+    const at = Date.parse(textAt(item, ...path) ?? '')
     return Number.isNaN(at) ? [] : [at]
   })
-  const { fieldPath } = objectOf(involvedObject)
-  return [
-    {
-      message,
-      fieldPath: typeof fieldPath === 'string' ? fieldPath : '',
-      at: times.length === 0 ? null : Math.max(...times),
-    },
-  ]
-}
-
-function objectOf(value: unknown): KubeObject {
-  return typeof value === 'object' && value !== null ? { ...value } : {}
+  const fieldPath = textAt(item, 'involvedObject', 'fieldPath') ?? ''
+  return [{ message, fieldPath, at: times.length === 0 ? null : Math.max(...times) }]
 }
