@@ -44,5 +44,4 @@ intent:
 - An unknown key or a wrong value is refused at the start, all of them at once, with file, line and column.
 - A change of the file is taken over while the agent runs, and on SIGHUP. A wrong one is logged,
   \`pullpath_config_last_reload_successful\` becomes 0, and the last good configuration stays in force.
-- Fields that are not used yet are checked all the same.
 `

@@ -236,7 +236,7 @@ export const CONFIG_SCHEMA: ConfigSchema = section('The configuration of `pullpa
       maximum: 65535,
     },
     peersFrom: choice(
-      'Where the nodes that run it are learnt from, for the slots of the canary and to ask them what they have. `endpointslice`: from its headless service, where the Kubernetes API is asked; `none`: they are not.',
+      'Where the nodes that run it are learnt from, for the slots of the canary and to ask them what they have. `endpointslice`: from its headless service, where the Kubernetes API is asked and the canary is measured (`canary.interval`); `none`: they are not.',
       ['endpointslice', 'none'],
       'endpointslice',
     ),
