@@ -1,6 +1,6 @@
 /** The nodes of a cluster that run Spegel, as far as they are known. */
 export interface ClusterMembers {
-  pods: readonly SpegelPod[]
+  pods: readonly MemberPod[]
   /** How many more pods there are whose node is not told: they may be this node's own, so that they are not asked. */
   unnamed: number
   /** ISO 8601: when this was read. */
@@ -8,7 +8,7 @@ export interface ClusterMembers {
 }
 
 /** Spegel on one node. */
-export interface SpegelPod {
+export interface MemberPod {
   node: string
   /** An IP address. */
   address: string

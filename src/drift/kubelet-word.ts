@@ -2,7 +2,7 @@ import type { Pull, PullPhase } from './pull.ts'
 import type { PulledMessage } from './pulled-message.ts'
 
 /** What is compared with the kubelet's word. */
-export interface ObservedMarks {
+export interface ComparedPull {
   /** Seconds between the first and the last mark. */
   duration: number
   /** Whether the first mark is that of the call, with the resolve; else it is that of the first content. */
@@ -22,7 +22,7 @@ const SIZE_TOLERANCE = 0.01
 /** The kubelet's word on a pull as a phase of it and as evidence: either it agrees, or the text says what differs. */
 export function kubeletWord(
   said: PulledMessage,
-  marks: ObservedMarks,
+  marks: ComparedPull,
 ): { phase: PullPhase; evidence: Pull['evidence'] } {
   const { pull, withWaiting, bytes } = said
   const phase = { name: 'kubelet', digest: null, start: 0, duration: pull, bytes: 0 }
@@ -37,7 +37,7 @@ export function kubeletWord(
   return { phase, evidence: pieces }
 }
 
-function timeText(pull: number, { duration, fromCall }: ObservedMarks): string {
+function timeText(pull: number, { duration, fromCall }: ComparedPull): string {
   const allowed = Math.max(TOLERANCE.seconds, TOLERANCE.part * pull)
   if (Math.abs(pull - duration) <= allowed) return "this agrees with containerd's marks"
   if (pull > duration && !fromCall) return `containerd's marks, without the resolve, span ${seconds(duration)}`

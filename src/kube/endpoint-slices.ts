@@ -1,10 +1,10 @@
-import type { SpegelPod } from '../drift/cluster-members.ts'
+import type { MemberPod } from '../drift/cluster-members.ts'
 import type { KubeObject } from './kube-api.ts'
 
 /** The pods behind a headless service, as its EndpointSlices tell them. */
 export interface EndpointPods {
   /** One a node, in the order of their names. */
-  pods: readonly Omit<SpegelPod, 'isGone'>[]
+  pods: readonly Omit<MemberPod, 'isGone'>[]
   /** Pods whose node is not told. */
   unnamed: number
 }

@@ -1,4 +1,4 @@
-import type { ClusterMembers, SpegelPod } from '../drift/cluster-members.ts'
+import type { ClusterMembers, MemberPod } from '../drift/cluster-members.ts'
 import { podsIn } from './endpoint-slices.ts'
 import { type KubeApi, KubeError, type KubeFailure, type KubeObject } from './kube-api.ts'
 import type { ObjectPlace } from './spegel-place.ts'
@@ -85,7 +85,7 @@ export class SpegelEndpoints {
   }
 
   /** A pod that was there a moment ago may be on its way back, and its node has what it had. */
-  #withGone(pods: readonly Omit<SpegelPod, 'isGone'>[]): SpegelPod[] {
+  #withGone(pods: readonly Omit<MemberPod, 'isGone'>[]): MemberPod[] {
     const there = pods.map((it) => ({ ...it, isGone: false }))
     const nodes = new Set(pods.map((it) => it.node))
     const addresses = new Set(pods.map((it) => it.address))

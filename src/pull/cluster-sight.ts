@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import type { ClusterMembers, SpegelPod } from '../drift/cluster-members.ts'
+import type { ClusterMembers, MemberPod } from '../drift/cluster-members.ts'
 import { metricsOfPod, registryOfPod } from './spegel-ports.ts'
 import { configuredPlaces, type SpegelPlaces } from './spegel-sight.ts'
 
@@ -23,7 +23,7 @@ export function clusterPlaces(
   if (configured.peers.length > 0) return { ...configured, metrics }
   const others = members.pods.filter((it) => it.node !== node.name)
   const ofLikely = likely.flatMap((name) => others.filter((it) => it.node === name))
-  const urls = (pods: readonly SpegelPod[]) => pods.map(({ address }) => registryOfPod(address))
+  const urls = (pods: readonly MemberPod[]) => pods.map(({ address }) => registryOfPod(address))
   const away = new Set(urls(others.filter((it) => it.isGone || !it.isServing)))
   const cluster = { likely: ofLikely.length, askAll, away, unasked: members.unnamed }
   return { peers: [...new Set(urls([...ofLikely, ...others]))], metrics, cluster }
