@@ -40,7 +40,7 @@ export class ApiExchange {
 
   /**
    * Sends one request and hands its successful answer to `read`. `deadline`, in milliseconds: for the head of the answer,
-   * then until `read` is done. Where a token is refused and its file holds another, the request is sent once more.
+   * and for the words of an error; then until `read` is done. Where a token is refused and its file holds another, the request is sent once more.
    * Throws KubeError; nothing of the connection outlives the call.
    */
   async send<T>(
@@ -77,9 +77,12 @@ export class ApiExchange {
     try {
       const answer = await this.#head(request, access, end.signal, title)
       stopClock()
-      stopClock = this.#clock.after(deadline.body, () => late(deadline.body))
       const { statusCode = 0 } = answer
-      if (statusCode >= 200 && statusCode < 300) return await read(answer, title)
+      const isGood = statusCode >= 200 && statusCode < 300
+      // The words of an error are short, however long a watch may take.
+      const left = isGood ? deadline.body : deadline.head
+      stopClock = this.#clock.after(left, () => late(left))
+      if (isGood) return await read(answer, title)
       throw statusError(title, statusCode, await statusOf(answer), answer.headers['retry-after'])
     } catch (error) {
       throw withoutSecret(end.signal.aborted ? end.signal.reason : transportError(title, error), access.secret)

@@ -138,7 +138,7 @@ async function hasFailed(fault: Fault, response: ServerResponse): Promise<boolea
       response.write(`${fault.text}\n`)
       return true
     case 'mute':
-      response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders()
+      response.writeHead(fault.code ?? 200, { 'Content-Type': 'application/json' }).flushHeaders()
       return true
   }
 }

@@ -1,6 +1,11 @@
 import t from 'tap'
+import { ApiExchange } from '../../src/kube/api-exchange.ts'
+import type { KubeClock } from '../../src/kube/clock.ts'
 import { KubeError } from '../../src/kube/kube-api.ts'
+import { serviceAccount } from '../../src/kube/server-access.ts'
+import { Told } from '../watch/watched-node.ts'
 import { Heard, startCluster, USER } from './cluster.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 const PODS = '/api/v1/namespaces/kube-system/pods'
 const pod = (name: string, nodeName: string, more = {}) => ({
@@ -72,6 +77,33 @@ t.test('a follow lists, watches, and hears what is selected alone', async (t) =>
     { verb: 'watch', query: { allowWatchBookmarks: 'true', timeoutSeconds: /^3[0-6]\d\d$/ } },
   ])
 })
+
+t.test(
+  'an error whose words never come is waited for no longer than its head, however long a watch may take',
+  async (t) => {
+    const clock = new VirtualClock()
+    const { server, account } = await startCluster(t)
+    server.faults.add({ fault: { kind: 'mute', code: 503 } })
+    const deadlines = new Told<number>()
+    const told: KubeClock = {
+      now: () => clock.now(),
+      random: () => clock.random(),
+      after: (ms, then) => {
+        const cancel = clock.after(ms, then)
+        deadlines.push(ms)
+        return cancel
+      },
+    }
+    const exchange = new ApiExchange(serviceAccount(account.root), told, 'pullpath/test')
+    const failed = failureOf(
+      exchange.send({ method: 'GET', path: PODS }, { head: 10, body: 3_600_000 }, async () => null),
+    )
+    t.equal(await deadlines.next(() => true), 10, 'for the head')
+    await deadlines.next(() => true)
+    await clock.pass(10)
+    t.equal((await failed).failure.reason, 'timeout')
+  },
+)
 
 t.test('answers that are no success, by reason', async (t) => {
   const { server, api } = await startCluster(t, {

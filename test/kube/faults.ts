@@ -14,8 +14,8 @@ export type Fault =
   | { kind: 'page'; text: string }
   /** The first line of a watch is this. */
   | { kind: 'line'; text: string }
-  /** The head of a watch, and nothing ever after. */
-  | { kind: 'mute' }
+  /** The head of an answer, and nothing ever after; not given: of a success, as of a watch. */
+  | { kind: 'mute'; code?: number }
 
 /** When a fault applies. */
 export interface FaultRule {
