@@ -44,12 +44,13 @@ export class PullWatch {
     const heard = Promise.withResolvers<void>()
     const { reference, imageId } = this.#subject
     const repository = `${reference.registry}/${reference.repository}`
+    const isOwn = (name: string) => name === imageId || [':', '@'].some((it) => name.startsWith(`${repository}${it}`))
     this.#subscription = this.#client.subscribe(EVENTS, {
       onUp: () => heard.resolve(),
       onDown: () => heard.resolve(),
       onEvent: (event) => {
         if (event.topic === '/images/create') {
-          if (event.name !== imageId && !event.name.startsWith(repository)) this.alone = false
+          if (!isOwn(event.name)) this.alone = false
         } else if (event.topic === '/snapshot/commit') this.committed.set(event.name, event.at)
         else if (event.topic === '/snapshot/prepare') this.#notePrepared(event.key, event.at)
       },

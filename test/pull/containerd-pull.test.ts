@@ -79,6 +79,20 @@ t.test('what was under way of somebody else at the same time makes counters no p
   t.match(await pull({ sight }), { source: 'unknown', failure: null })
 })
 
+for (const [name, source] of [
+  [`${CANARY.registry}/${CANARY.repository}-of-another:v1`, 'unknown'],
+  [CANARY.image, 'peer'],
+] as const) {
+  t.test(`an image called ${name} meanwhile: ${source}`, async (t) => {
+    const { daemon, pull } = site()
+    daemon.beforePull = async () => {
+      daemon.emit({ at: Date.now(), namespace: 'k8s.io', topic: '/images/create', name })
+    }
+    const sight = sightOf(1, { hits: 0, misses: 0, given: null }, { hits: 5, misses: 0, given: null })
+    t.match(await pull({ sight }), { source, failure: null })
+  })
+}
+
 t.test('the pull is made under a lease of its own, which is gone afterwards', async (t) => {
   const { daemon, store, pull } = site()
   const leases: string[] = []
