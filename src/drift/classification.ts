@@ -212,7 +212,8 @@ function countersText(
 function heldText(objects: readonly ObjectEvidence[], { asked, known }: { asked: number; known: number }): string {
   if (known === 0) return 'there is no other node that could have had it'
   const held = objects.filter(isHeldBefore).length
+  if (asked === 0) return `none of ${known} peers was asked, or answered`
   const sample = asked === known ? `all ${known} peers` : `${asked} of ${known} peers`
   const later = objects.some((it) => it.heldByPeers?.before === 0 && it.heldByPeers.after > 0)
-  return `of ${sample}, some had ${held} of ${objects.length} objects before${later ? ', and more of them after' : ''}`
+  return `${sample} were asked: ${held} of ${objects.length} objects were at one of them before${later ? ', and more of them after' : ''}`
 }

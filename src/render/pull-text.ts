@@ -18,7 +18,7 @@ export function renderPull(pull: Pull, options: RenderOptions): string {
   const title = `${via ?? 'observed'}  ${printable(image)}`
   const head =
     failure === null
-      ? paint(source === 'fallback' ? 'yellow' : 'green', SOURCES[source], options)
+      ? paint(source === 'fallback' ? 'yellow' : 'green', sourceText(pull), options)
       : paint('red', `failed: ${failure.reason}`, options)
   const sum = `${bytesText(bytes)} in ${secondsText(duration)}${rateText(bytes, duration)}`
   const lines = [paint('bold', title, options), `  ${head}`, `  ${sum}`]
@@ -27,6 +27,11 @@ export function renderPull(pull: Pull, options: RenderOptions): string {
   if (evidence.length > 0)
     lines.push('', ...evidence.map((it) => wrapText(`${it.source}: ${it.text}`, options.width, '  ')))
   return `${lines.join('\n')}\n`
+}
+
+/** A leg of the origin asks no peer, so that nobody knows what one had. */
+function sourceText({ via, source }: Pull): string {
+  return via === 'origin' && source === 'first' ? 'from the origin, which alone was asked' : SOURCES[source]
 }
 
 /** How two probe legs compare. `ratio`: the peer's time by the origin's. */
@@ -43,7 +48,7 @@ export function secondsText(seconds: number): string {
 /** In units of 10^6, as the kubelet counts: `16.78 MB`. */
 export function bytesText(bytes: number): string {
   if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(2)} MB`
-  return bytes >= 1e3 ? `${(bytes / 1e3).toFixed(1)} kB` : `${bytes} B`
+  return bytes >= 1e3 ? `${(bytes / 1e3).toFixed(1)} kB` : `${Math.round(bytes)} B`
 }
 
 /** `, 12.3 MB/s`; empty where there is nothing to divide. */

@@ -247,6 +247,7 @@ t.test('each piece of evidence is named', async (t) => {
     ['content of containerd', "Spegel's counters", 'HEAD to the peers', 'content of containerd', 'bytes and time'],
   )
   t.match(evidence[1]?.text, /no proof/)
+  t.match(evidence[2]?.text, /^all \d+ peers were asked: 3 of 3 objects were at one of them before$/)
 })
 
 /** A world in which a pull takes place, with who really gave what. */
