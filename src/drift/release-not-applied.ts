@@ -66,7 +66,8 @@ function causeOf(release: SpegelHelmRelease): Finding['cause'] {
     return { actor: 'git', text: `Flux could not apply ${name}: ${words}`, confidence: 'proven' }
   }
   if (!isObserved || isReconciling || ready !== true) {
-    const said = words === '' ? '' : `: ${words}`
+    // Where it is True these are the words about what it asked for before.
+    const said = words === '' || ready === true ? '' : `: ${words}`
     return { actor: 'git', text: `Flux has not applied ${name} yet${said}`, confidence: 'likely' }
   }
   const version = revision === null ? '' : ` (chart ${revision})`
@@ -78,7 +79,8 @@ function evidenceOf(release: SpegelHelmRelease, place: string): Evidence[] {
   const { suspended, ready, since, words, isObserved, isReconciling } = release
   const state = ready === null ? 'says nothing of whether it is ready' : `says Ready: ${ready ? 'True' : 'False'}`
   return [
-    { text: `Flux ${state}${words === '' ? '' : `, ${words}`}`, source: place, time: since },
+    // That it was ready says nothing of since when it is not applied.
+    { text: `Flux ${state}${words === '' ? '' : `, ${words}`}`, source: place, time: ready === true ? null : since },
     ...(suspended ? [{ text: 'spec.suspend is true', source: place, time: null }] : []),
     ...(isReconciling ? [{ text: 'Flux is reconciling it', source: place, time: null }] : []),
     ...(isObserved ? [] : [{ text: 'Flux has not taken up its last change', source: place, time: null }]),

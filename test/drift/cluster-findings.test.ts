@@ -220,11 +220,11 @@ const cases: readonly Case[] = [
   },
   {
     name: 'Flux has not taken the edit up yet',
-    facts: { release: heard(release({ spegel: other, isObserved: false })) },
+    facts: { release: heard(release({ spegel: other, isObserved: false, words: 'Helm upgrade succeeded' })) },
     reason: 'release-not-applied',
     summary: /asks for what the DaemonSet spegel does not have: mirroredRegistries, prependExisting/,
     observed: ['mirroredRegistries: https://docker.io, http://192.168.1.106', 'prependExisting: true'],
-    cause: { actor: 'git', confidence: 'likely', text: /Flux has not applied spegel yet/ },
+    cause: { actor: 'git', confidence: 'likely', text: /Flux has not applied spegel yet$/ },
     commands: ['flux -n flux-apps reconcile helmrelease spegel --with-source'],
   },
   {
@@ -309,6 +309,16 @@ for (const { name, facts, node, tree, reason, cause, summary, observed, commands
       )
   })
 }
+
+t.test('a release that was ready long ago was not left unapplied since then', async (t) => {
+  const { findings } = reportOf({ release: heard(release({ spegel: other, isObserved: false, since: SINCE })) })
+  t.same(
+    findings[0]?.evidence.map((it) => it.time),
+    [null, null],
+  )
+  const failed = reportOf({ release: heard(release({ spegel: other, ready: false, since: SINCE })) })
+  t.equal(failed.findings[0]?.evidence[0]?.time, SINCE)
+})
 
 t.test("a node that Spegel leaves out is to have Talos' tree alone", async (t) => {
   const leftOut: Partial<ClusterFacts> = {
