@@ -1,4 +1,5 @@
 import { type EndpointProbe, type HarborHealth, PROBE_STEPS, type ProbeStep, type SpegelTraffic } from './probes.ts'
+import { shellWord } from './remedy.ts'
 import type { NodeReport, RegistryReport, Remedy } from './report.ts'
 
 /** One step of the verification of a node, as operators walk it by hand. */
@@ -90,8 +91,13 @@ function harborStep(harbor: HarborHealth | null): VerificationStep {
     return { step, subject: url, result: 'passed', duration, text: `${components.length} components`, remedy: [] }
   }
   const text = sick.length === 0 ? words : sick.map((it) => `${it.name}: ${it.words}`).join(', ')
-  const command = 'kubectl get pods -A -l app=harbor -o wide'
-  const remedy = [{ command, why: 'shows which pod of Harbor does not run' }]
+  const shown = { command: 'kubectl get pods -A -l app=harbor -o wide', why: 'shows which pod of Harbor does not run' }
+  // It answered, and not as Harbor does: its pods are not where to look first.
+  const asked = {
+    command: `curl -i ${shellWord(`${url.replace(/\/+$/, '')}/api/v2.0/health`)}`,
+    why: 'shows what answers there: harbor.url must be the base URL of a Harbor, or null where there is none',
+  }
+  const remedy = sick.length > 0 ? [shown] : [asked, shown]
   return { step, subject: url, result: 'failed', duration, text, remedy }
 }
 

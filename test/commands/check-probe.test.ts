@@ -120,6 +120,15 @@ t.test('a component of Harbor that is ill is no finding, and a failed step', asy
   t.equal((await check('--brief')).out, 'warning: failed: Harbor healthy\n')
 })
 
+t.test('what is no Harbor is asked by hand, before its pods are looked for', async (t) => {
+  const { check, double } = await checked(t, ({ faults }) =>
+    faults.set('GET /api/v2.0/health', { kind: 'status', status: 404 }),
+  )
+  const { steps } = await stepsOf(check)
+  t.match(steps[1], { result: 'failed', text: /is no Harbor/ })
+  t.equal(steps[1]?.remedy[0]?.command, `curl -i ${double.origin}/api/v2.0/health`)
+})
+
 t.test('a socket without a daemon is not walked, and not passed', async (t) => {
   const { check } = await checked(t, () => {}, { more: 'containerd: { socket: /run/nobody/containerd.sock }' })
   const { code, steps } = await stepsOf(check)
