@@ -62,7 +62,7 @@ example:
     const { config } = settingsOf(canary, given, context, { intent: false, nodeIp: false })
     const shape = shapeOf(given, config.canary.tags)
     const plainHttp = given.has('plain-http')
-    const { endpoint, repository } = await pushTargetOf(canary, ref, context, { config, plainHttp })
+    const { endpoint, repository, isAssumed } = await pushTargetOf(canary, ref, context, { config, plainHttp })
     const { host } = new URL(endpoint.url)
     const found = findCredentials(host, context.environment, config.registryAuth.dockerConfigFile)
     // Loaded here, so that the other commands need not wait for a client that they never open.
@@ -75,7 +75,7 @@ example:
       await withProgress(context, progressOf(push, context.width), push.run())
     } catch (error) {
       context.write(summaryOf(push, order, title))
-      return unfinished(error, found, context)
+      return unfinished(error, found, isAssumed, context)
     }
     context.write(summaryOf(push, order, title))
     return 0
@@ -131,16 +131,27 @@ function summaryOf({ counts }: CanaryPush, { size, tags }: CanaryOrder, title: s
 }
 
 /** Says why; an error that is not the registry's is thrown on. */
-function unfinished(error: unknown, { source, credentials }: FoundCredentials, context: CommandContext): number {
+function unfinished(
+  error: unknown,
+  { source, credentials }: FoundCredentials,
+  isAssumed: boolean,
+  context: CommandContext,
+): number {
   if (context.signal.aborted) {
     context.writeError('pullpath: interrupted (run it again to go on)\n')
     return 1
   }
   if (!(error instanceof PullpathError)) throw error
   context.writeError(`pullpath: ${error.toLine()}\n`)
+  if (isAssumed && ['PP_REGISTRY_TLS', 'PP_REGISTRY_UNREACHABLE'].includes(error.code)) {
+    context.writeError('pullpath: https was assumed; where the registry speaks plain http, begin REF with http://\n')
+  }
   if (error.code === 'PP_REGISTRY_AUTH') {
-    const advice = credentials === null ? '; set PULLPATH_USERNAME and PULLPATH_PASSWORD, or docker login' : ''
-    context.writeError(`pullpath: credentials: ${source}${advice}\n`)
+    const advice =
+      credentials === null
+        ? 'set PULLPATH_USERNAME and PULLPATH_PASSWORD, or docker login'
+        : 'look at the name and the password, and whether they may push there'
+    context.writeError(`pullpath: credentials: ${source}; ${advice}\n`)
   }
   return 1
 }

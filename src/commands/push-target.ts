@@ -11,6 +11,8 @@ export interface PushTarget {
   /** Its scheme is the REF's own, or --plain-http's, or the declared one, or https. */
   endpoint: Omit<RegistryEndpoint, 'credentials'>
   repository: string
+  /** Neither REF nor anything that was declared says that it is https. */
+  isAssumed: boolean
 }
 
 /**
@@ -39,7 +41,8 @@ export async function pushTargetOf(
   const otherwise = { url: `${given ?? 'https'}://${host}/v2`, skipVerify: false }
   const { url, skipVerify } = declared ?? otherwise
   const tls = { ca: [], client: null, verify: skipVerify !== true }
-  return { endpoint: { url, namespace: null, headers: {}, tls }, repository }
+  const isAssumed = given === null && (declared === null || declared.declaredIn === 'default')
+  return { endpoint: { url, namespace: null, headers: {}, tls }, repository, isAssumed }
 }
 
 /** null: nothing is declared. */
