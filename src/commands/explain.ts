@@ -67,6 +67,8 @@ examples:
     const root = wantsWitness ? config.host.root : '/'
     const { intent, observed, daemon, node } =
       hostsDir === null ? read : withTreeFrom(hostsDir, placeOf(hostsDir, read.daemon), read, root)
+    const unseen = node.inputs.find((it) => it.input === 'hosts' && !it.up)
+    if (unseen !== undefined) context.writeError(`pullpath: hosts: ${unseen.message}\n`)
     const explanation = explainImage(image, daemon, observed.view, peerSignature(intent.spegel, node.ip))
     const file = decidingFile(explanation, observed.view)
     if (!given.has('json')) context.write(renderPathDrawing(explanation, file, daemon, context))

@@ -92,7 +92,11 @@ async function measure(
   const origin = probeEndpoints(last === null ? [] : [{ ...last, role: 'origin' }], registry, brought)
   const path = probeEndpoints(endpoints, registry, brought)
   const asked = { origin, peer: path.filter((it) => it.role === 'peer').slice(0, 1), path, containerd: path }[via]
-  if (asked.length === 0) return end(notMeasured('no-endpoint', `${via} of ${registry}`))
+  if (asked.length === 0) {
+    const unseen = node.inputs.find((it) => it.input === 'hosts' && !it.up)
+    const why = unseen === undefined ? '' : `; its hosts cannot be seen: ${unseen.message}`
+    return end(notMeasured('no-endpoint', `${via} of ${registry}${why}`))
+  }
   if (via === 'containerd' && client === null) return end(notMeasured('no-daemon'))
 
   const { timeout } = config.probe

@@ -11,7 +11,8 @@ export const NOT_MEASURED = {
   'slot-abandoned': 'the turn of this node in this slot is over',
   'disk-pressure': 'the file system of the images is nearly full',
   'image-shared': 'another image refers to the same content, which would go with it',
-  'image-present': 'this node has it already, and it is not the canary',
+  'image-present':
+    'this node has it already, and only the canary is removed to be pulled anew; other ways measure it as it is',
 } as const
 
 export type NotMeasured = keyof typeof NOT_MEASURED

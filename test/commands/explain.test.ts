@@ -24,6 +24,12 @@ t.test('a registry that nobody declared goes to its default', async (t) => {
   t.match(out, "\n1  https://registry-1.docker.io/v2  the registry itself, from containerd's own default\n")
 })
 
+t.test('a directory that is not there is named as it was typed', async (t) => {
+  const { code, error } = await run(['explain', 'nginx', '--hosts-dir', `${t.testdir({})}/none`])
+  t.equal(code, 2)
+  t.match(error, `pullpath: hosts: ${t.testdirName}/none: no such file or directory\n`)
+})
+
 t.test('a pull that fails before anybody is asked', async (t) => {
   const { code, out } = await run([
     'explain',

@@ -65,6 +65,14 @@ t.test('what fails is told, with the exit code of a failed measurement', async (
   t.equal((await measure('--via', 'origin')).code, 0, 'the next one works')
 })
 
+t.test('hosts that cannot be seen are told to be the reason', async (t) => {
+  const { typed } = await site(t)
+  const elsewhere = typed.map((it) => (it.endsWith('/hosts') ? '/nowhere' : it))
+  const { code, out } = await run(elsewhere, { width: 200 })
+  t.equal(code, 1)
+  t.match(out, /failed: no-endpoint\n.*\n.* its hosts cannot be seen: .*\/nowhere: no such file/)
+})
+
 t.test('one that is interrupted ends at once, and no other is begun', async (t) => {
   const { origin, mirror, typed } = await site(t)
   origin.faults.set('GET /v2/library/pullpath-canary/blobs', { kind: 'hang', after: 'request' })
