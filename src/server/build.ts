@@ -90,6 +90,8 @@ function refuseMethod(reply: FastifyReply, methods: readonly string[] = ['GET', 
 
 const STATUSES: Partial<Record<ErrorCode, number>> = {
   PP_NOT_READY: 503,
+  // Of the token: the asker can do nothing about it.
+  PP_FILE_UNREADABLE: 503,
   PP_NOT_FOUND: 404,
   PP_UNAUTHORIZED: 401,
   PP_FORBIDDEN: 403,
@@ -115,6 +117,9 @@ function sendError(reply: FastifyReply, status: number, error: FastifyError | Pu
   }
   // A message may quote the whole path.
   const message = error.message.length > 200 ? `${error.message.slice(0, 199)}…` : error.message
-  const advice = 'the routes and their parameters are at /openapi.json'
+  const advice =
+    status === 415
+      ? 'send JSON, with the header content-type: application/json'
+      : 'the routes and their parameters are at /openapi.json'
   return sendError(reply, status, new PullpathError('PP_REQUEST_INVALID', message, { advice }))
 }

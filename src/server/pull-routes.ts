@@ -26,7 +26,7 @@ export function addPulls(app: FastifyInstance, state: AgentState): void {
           properties: {
             source: { type: 'string', enum: SOURCES },
             method: { type: 'string', enum: METHODS },
-            limit: { type: 'string', pattern: '^[1-9][0-9]{0,3}$' },
+            limit: { type: 'string', pattern: '^[1-9][0-9]{0,3}$', description: 'a whole number from 1 to 9999' },
           },
         },
         response: { 200: { type: 'array', items: { $ref: 'Pull#' } }, 400: error },
@@ -68,7 +68,9 @@ export function addPulls(app: FastifyInstance, state: AgentState): void {
         }
         if (showsToken(request.headers.authorization, token)) return
         reply.header('www-authenticate', 'Bearer')
-        throw new PullpathError('PP_UNAUTHORIZED', 'this needs the bearer token of http.tokenFile')
+        throw new PullpathError('PP_UNAUTHORIZED', 'this needs the bearer token of http.tokenFile', {
+          advice: 'send it in the header Authorization: Bearer TOKEN',
+        })
       },
       schema: {
         summary: 'starts a measurement of the configured canary; needs the bearer token',

@@ -45,8 +45,11 @@ function refusal(error: ErrorObject | undefined, schema: Schema): PullpathError 
   }
   const name = error?.instancePath.split('/')[1] ?? ''
   const allowed: unknown = error?.params.allowedValues
+  const described: unknown = error?.parentSchema?.description
   return new PullpathError('PP_REQUEST_INVALID', `${name}: ${shown(error?.data)} is not allowed`, {
-    advice: Array.isArray(allowed) ? `allowed: ${allowed.join(', ')}` : `${name} ${error?.message}`,
+    advice: Array.isArray(allowed)
+      ? `allowed: ${allowed.join(', ')}`
+      : `${name} ${described === undefined ? error?.message : `must be ${described}`}`,
   })
 }
 

@@ -26,6 +26,7 @@ t.test('pulls are chosen by source, method and number', async (t) => {
     const { statusCode, body } = await app.inject(`/api/v1/pulls?${query}`)
     t.equal(statusCode, 400, query)
     t.match(JSON.parse(body), { code: 'PP_REQUEST_INVALID', advice: /./ })
+    if (query === 'limit=x') t.equal(JSON.parse(body).advice, 'limit must be a whole number from 1 to 9999')
   }
 })
 
@@ -42,6 +43,23 @@ t.test('without a token file nobody may start a measurement', async (t) => {
   const { statusCode, body } = await post(app, { via: 'path' })
   t.equal(statusCode, 403)
   t.match(JSON.parse(body), { code: 'PP_FORBIDDEN', advice: 'set http.tokenFile' })
+})
+
+t.test('a token file that is of no use is no fault of who asks', async (t) => {
+  const token = () => {
+    throw new PullpathError('PP_FILE_UNREADABLE', 'http.tokenFile cannot be read: ENOENT')
+  }
+  const { statusCode, body } = await post(serverOf({ token }), { via: 'path' })
+  t.equal(statusCode, 503)
+  t.match(JSON.parse(body), { code: 'PP_FILE_UNREADABLE' })
+})
+
+t.test('a body that is not said to be JSON is refused, with the header that it needs', async (t) => {
+  const headers = { ...WITH_TOKEN, 'content-type': 'application/x-www-form-urlencoded' }
+  const request = { method: 'POST', url: '/api/v1/pulls', payload: '{"via":"path"}', headers } as const
+  const { statusCode, body } = await serverOf({ token: () => TOKEN }).inject(request)
+  t.equal(statusCode, 415)
+  t.match(JSON.parse(body), { advice: /content-type: application\/json/ })
 })
 
 t.test('only who shows the token starts a measurement', async (t) => {
