@@ -69,7 +69,7 @@ function waysToSee(daemon: DaemonFacts, node: NodeFacts, unseen: readonly Eviden
   }
   if (isDown('kube')) {
     remedy.push({
-      command: 'kubectl get --raw /readyz?verbose',
+      command: "kubectl get --raw '/readyz?verbose'",
       why: 'shows whether the API server serves; where it refuses the agent, the message names the rule that its role lacks',
     })
   }
