@@ -33,7 +33,8 @@ export interface SlotWork {
   take(turn: SlotTurn): Promise<void>
   /** The nodes are not known, or this one is none of them: it measures by itself. */
   alone(): Promise<void>
-  abandon(slot: number, tag: number, why: SlotAbandonment): void
+  /** `turn`: what it would have been, which tells the nodes; null: they were not asked for. */
+  abandon(slot: number, tag: number, why: SlotAbandonment, turn: SlotTurn | null): void
 }
 
 export interface CanarySlotsOptions {
@@ -84,7 +85,7 @@ export class CanarySlots {
     const now = slotAt(this.#clock.now(), interval)
     if (served === null) return now
     if (now === served) return served + 1
-    if (now > served + 1) work.abandon(served + 1, slotTag(served + 1, tags), 'passed-over')
+    if (now > served + 1) work.abandon(served + 1, slotTag(served + 1, tags), 'passed-over', null)
     // Before it: the clock was set back. What is under way by its new time was perhaps begun already.
     return now > served ? now : now + 1
   }
@@ -102,7 +103,7 @@ export class CanarySlots {
     await this.#until(start)
     if (signal.aborted) return
     const early = slotAbandonment(slot, Number.POSITIVE_INFINITY, this.#clock.now(), interval)
-    if (early !== null) return work.abandon(slot, tag, early)
+    if (early !== null) return work.abandon(slot, tag, early, null)
     await work.drop(tag)
     const members = await reading
     if (signal.aborted) return
@@ -116,9 +117,10 @@ export class CanarySlots {
     await this.#until(due)
     if (signal.aborted) return
     const abandonment = () => slotAbandonment(slot, due, this.#clock.now(), interval)
+    const its = { slot, tag, ring, turn, members, abandonment }
     const why = abandonment()
-    if (why !== null) return work.abandon(slot, tag, why)
-    await work.take({ slot, tag, ring, turn, members, abandonment })
+    if (why !== null) return work.abandon(slot, tag, why, its)
+    await work.take(its)
   }
 
   async #read(at: number): Promise<ClusterMembers | null> {

@@ -57,7 +57,9 @@ export class SlotRounds implements SlotWork {
     await this.#hands.alone()
   }
 
-  abandon(_slot: number, tag: number, why: SlotAbandonment): void {
+  abandon(_slot: number, tag: number, why: SlotAbandonment, turn: SlotTurn | null): void {
+    // Who measures by request is not to wait for the next slot to know the nodes.
+    if (turn !== null) this.#latest = turn
     this.#hands.abandoned(canaryTag('tag', tag), why)
   }
 

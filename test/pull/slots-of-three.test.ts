@@ -172,6 +172,19 @@ t.test('a measurement by request disturbs no slot', async (t) => {
   t.match(await wait(first?.measure('origin').id), { image: /:home-1$/, source: 'first' })
 })
 
+t.test('a node that came too late for its turn knows the others all the same', async (t) => {
+  const it = await cluster(t)
+  await it.until(0)
+  const [first] = it.rounds
+  const { id } = first?.measure('origin') ?? {}
+  while (!it.pulls.some((pull) => pull.id === id)) await new Promise<void>((resolve) => setImmediate(resolve))
+  t.match(
+    it.pulls.find((pull) => pull.id === id),
+    { image: /:home-1$/ },
+    'the home of its neighbour',
+  )
+})
+
 t.test('what makes a node leave a slot out is shown', async (t) => {
   const it = await cluster(t)
   await it.until(0)
