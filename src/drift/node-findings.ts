@@ -36,10 +36,16 @@ function unreadable(daemon: DaemonFacts, node: NodeFacts, unseen: readonly Evide
     reason: 'unreadable',
     registry: '',
     summary: `Pullpath cannot see ${[...new Set(evidence.map((it) => it.source))].join(', ')}: what depends on it is not known to be in sync`,
-    cause: { actor: 'unknown', text: evidence.map((it) => it.text).join('; '), confidence: 'proven' },
+    cause: { actor: 'unknown', text: toldOnce(evidence).join('; '), confidence: 'proven' },
     evidence,
     remedy: waysToSee(daemon, node, unseen),
   }
+}
+
+/** What one input says of itself, another may say among more. */
+function toldOnce(evidence: readonly Evidence[]): string[] {
+  const texts = [...new Set(evidence.map((it) => it.text))]
+  return texts.filter((it) => !texts.some((other) => other !== it && other.includes(it)))
 }
 
 /** The finding has already said what cannot be seen and why: these show the thing itself, where it stands. */

@@ -40,8 +40,13 @@ export function kubeFailure(failed: readonly FailedRequest[]): InputFailure | nu
 /** One sentence, with until when it is known, and with the rule that is missing. */
 export function failureText({ path, verbs, failure, knownUntil }: FailedRequest): string {
   const rule = failure.reason === 'forbidden' ? ` (the agent's role lacks ${verbs} of ${resourceOf(path)})` : ''
+  // A collection is there, if empty, as soon as its kind is.
+  const kind =
+    failure.reason === 'not-found' && verbs !== 'get'
+      ? ` (the API server does not know ${resourceOf(path)}: is it installed?)`
+      : ''
   const age = knownUntil === null ? ', and it was never known' : `; what is known is of ${knownUntil}`
-  return `${failure.message}${rule}${age}`
+  return `${failure.message}${rule}${kind}${age}`
 }
 
 /** Whether the API server answers, and denies: then others may see what this agent does not. */

@@ -50,4 +50,11 @@ t.test('every input that is down is named, with its reason', async (t) => {
   t.equal(finding?.reason, 'unreadable')
   t.match(finding?.summary, 'cannot see hosts, containerd:')
   t.equal(finding?.cause.text, 'permission denied; no such file')
+  const both = ['kube', 'intent_spegel'] as const
+  const alike = both.map((input, index) => ({
+    input,
+    up: false,
+    message: index === 0 ? 'pods: 403; releases: 404' : 'releases: 404',
+  }))
+  t.equal(of({}, { inputs: alike })[0]?.cause.text, 'pods: 403; releases: 404', 'the same is told once')
 })
