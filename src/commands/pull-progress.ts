@@ -4,19 +4,21 @@ import type { CommandContext } from './command.ts'
 
 /** Milliseconds between two drawings. */
 const REDRAW = 100
-const BAR = 24
+const LONGEST_BAR = 24
+/** Going up to draw again ends at the top of the screen, and an image may have more layers than that has lines. */
+const MOST_OBJECTS = 12
 const ERASE_LINE = '\u001b[K'
 
 /** Draws on a terminal how far a pull is, a line for each object; in a pipe it says nothing. */
 export class ProgressBars {
-  readonly #context: Pick<CommandContext, 'terminal' | 'write'>
+  readonly #context: Pick<CommandContext, 'terminal' | 'width' | 'write'>
   readonly #title: string
   readonly #objects = new Map<string, PullProgress & { since: number; at: number }>()
   readonly #timer: NodeJS.Timeout | undefined
   #drawn = 0
 
   /** `title`: what is being done. */
-  constructor(context: Pick<CommandContext, 'terminal' | 'write'>, title: string) {
+  constructor(context: Pick<CommandContext, 'terminal' | 'width' | 'write'>, title: string) {
     this.#context = context
     this.#title = title
     if (context.terminal) this.#timer = setInterval(() => this.#draw(), REDRAW)
@@ -25,6 +27,8 @@ export class ProgressBars {
   hear(progress: PullProgress): void {
     const at = performance.now()
     const since = this.#objects.get(progress.digest)?.since ?? at
+    // Moved to the end: what was heard of last is shown.
+    if (this.#objects.size >= MOST_OBJECTS) this.#objects.delete(progress.digest)
     this.#objects.set(progress.digest, { ...progress, since, at })
   }
 
@@ -37,7 +41,10 @@ export class ProgressBars {
   }
 
   #draw(): void {
-    const lines = [this.#title, ...[...this.#objects.values()].map(barOf)]
+    // A line that wraps is two, and would stay.
+    const width = this.#context.width - 1
+    const shown = [...this.#objects.values()].slice(-MOST_OBJECTS)
+    const lines = [this.#title.slice(0, width), ...shown.map((it) => barOf(it, width))]
     this.#context.write(
       `${this.#drawn === 0 ? '' : up(this.#drawn)}${lines.map((it) => `${it}${ERASE_LINE}\n`).join('')}`,
     )
@@ -45,12 +52,18 @@ export class ProgressBars {
   }
 }
 
-function barOf({ digest, phase, bytes, total, since, at }: PullProgress & { since: number; at: number }): string {
-  const part = total === 0 ? 0 : Math.min(1, bytes / total)
-  const filled = Math.round(part * BAR)
+/** One line of at most `width` columns; the bar takes what the words leave. */
+function barOf(
+  { digest, phase, bytes, total, since, at }: PullProgress & { since: number; at: number },
+  width: number,
+): string {
   const rate = at > since ? `${bytesText((bytes * 1000) / (at - since))}/s` : ''
   const sum = total === 0 ? bytesText(bytes) : `${bytesText(bytes)} of ${bytesText(total)}`
-  return `  ${shortDigest(digest)}  ${phase.padEnd(8)}  [${'#'.repeat(filled).padEnd(BAR, '.')}]  ${sum}  ${rate}`
+  const [what, much] = [`  ${shortDigest(digest)}  ${phase.padEnd(8)}  `, `${sum}  ${rate}`]
+  const room = Math.min(LONGEST_BAR, width - what.length - much.length - 4)
+  if (room < 1) return `${what}${much}`.slice(0, Math.max(width, 0))
+  const part = total === 0 ? 0 : Math.min(1, bytes / total)
+  return `${what}[${'#'.repeat(Math.round(part * room)).padEnd(room, '.')}]  ${much}`
 }
 
 function up(lines: number): string {

@@ -108,6 +108,7 @@ t.test('progress is drawn on a terminal alone, and taken away at the end', async
     const bars = new ProgressBars(
       {
         terminal,
+        width: 100,
         write: (text) => {
           written += text
         },
@@ -127,5 +128,34 @@ t.test('progress is drawn on a terminal alone, and taken away at the end', async
       t.match(written, /\[#{24}\] {2}1\.00 MB of 1\.00 MB {2}[\d.]+ .?B\/s/)
       t.ok(written.endsWith('\u001b[2A'), 'nothing of it stays')
     }
+  }
+})
+
+t.test('what is drawn fits on the screen, so that it can be taken away', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  for (const width of [80, 60, 20]) {
+    let written = ''
+    const write = (text: string) => {
+      written += text
+    }
+    const bars = new ProgressBars({ terminal: true, width, write }, `measuring ${'a'.repeat(100)}`)
+    for (let layer = 0; layer < 40; layer++) {
+      const digest = `sha256:${String(layer).padStart(64, '0')}`
+      bars.hear({ digest, phase: 'transfer', bytes: 123_456_789, total: 987_654_321 })
+    }
+    const first = `sha256:${'0'.repeat(64)}`
+    bars.hear({ digest: first, phase: 'transfer', bytes: 987_654_321, total: 987_654_321 })
+    mock.timers.tick(100)
+    const lines = written.split('\u001b[K\n').slice(0, -1)
+    t.equal(lines.length, 13)
+    t.ok(
+      lines.every((it) => it.length < width),
+      lines.join('\n'),
+    )
+    t.match(lines.at(-1), /^ {2}0{12} /, 'with what was heard of last')
+    if (width === 80) t.match(lines.at(-1), /\[#+\] {2}987\.65 MB of 987\.65 MB/)
+    bars.end()
+    t.ok(written.endsWith('\u001b[13A'))
   }
 })
