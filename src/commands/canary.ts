@@ -146,6 +146,11 @@ function unfinished(
   if (isAssumed && ['PP_REGISTRY_TLS', 'PP_REGISTRY_UNREACHABLE'].includes(error.code)) {
     context.writeError('pullpath: https was assumed; where the registry speaks plain http, begin REF with http://\n')
   }
+  if (error.code === 'PP_REGISTRY_NOT_FOUND') {
+    context.writeError(
+      'pullpath: nothing takes pushes there; a project of Harbor must be there before it is pushed to\n',
+    )
+  }
   if (error.code === 'PP_REGISTRY_AUTH') {
     const advice =
       credentials === null

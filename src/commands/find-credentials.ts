@@ -58,6 +58,8 @@ function parseNamed(file: string, text: string): DockerConfig {
     return parseDockerConfig(text)
   } catch (error) {
     if (!(error instanceof PullpathError)) throw error
-    throw new PullpathError(error.code, `${file}: ${error.message}`)
+    throw new PullpathError(error.code, `${file}: ${error.message}`, {
+      advice: 'mend it, or set PULLPATH_USERNAME and PULLPATH_PASSWORD',
+    })
   }
 }

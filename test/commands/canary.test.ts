@@ -137,7 +137,7 @@ t.test('no secret is ever shown', async (t) => {
     ...['wrong', 'broken', 'none'].map((name): [string, number, RegExp, () => Promise<Outcome>] => [
       name,
       name === 'wrong' ? 1 : 2,
-      new RegExp(`${directory}/${name}/config.json`),
+      new RegExp(`${directory}/${name}/config.json${name === 'wrong' ? '' : '.*\\(mend it, or set PULLPATH_USERNAME'}`),
       () => push([ref], { environment: { DOCKER_CONFIG: `${directory}/${name}` } }),
     ]),
     [
@@ -170,6 +170,12 @@ t.test('without credentials where they are needed, it says where they were looke
     error,
     /\npullpath: credentials: none for .*; set PULLPATH_USERNAME and PULLPATH_PASSWORD, or docker login\n$/,
   )
+})
+
+t.test('a repository that takes no pushes is told from one that is away', async (t) => {
+  const { double, push } = await site(t)
+  double.faults.set('POST', { kind: 'status', status: 404 })
+  t.match(await push(), { code: 1, error: /\(status 404.*\npullpath: nothing takes pushes there; a project of Harbor/ })
 })
 
 t.test('a configured docker file must be there', async (t) => {
