@@ -25,7 +25,7 @@ export function kubeletWord(
   marks: ComparedPull,
 ): { phase: PullPhase; evidence: Pull['evidence'] } {
   const { pull, withWaiting, bytes } = said
-  const phase = { name: 'kubelet', digest: null, start: 0, duration: pull, bytes: 0 }
+  const phase = { name: 'kubelet', digest: null, endpoint: null, start: 0, duration: pull, bytes: 0 }
   const waiting = withWaiting === null ? '' : `, ${seconds(withWaiting)} with waiting`
   const pieces = [
     { source: 'event of the kubelet', text: `it pulled for ${seconds(pull)}${waiting}: ${timeText(pull, marks)}` },

@@ -48,11 +48,16 @@ export interface PullPhase {
   name: string
   /** The digest it is about; null: the pull as a whole. */
   digest: string | null
+  /**
+   * Origin of the URL that was asked: `http://192.168.1.98:30020`; after a challenge or a redirect that of the realm or
+   * of the target. null: it is not seen, as where containerd asks.
+   */
+  endpoint: string | null
   /** Seconds since the pull started. */
   start: number
   /** Seconds. */
   duration: number
-  /** Bytes that came in it; 0 where none belong to it. */
+  /** Of content that came in it; 0 where none did. What an error, a redirect or a token realm answers is no content. */
   bytes: number
 }
 

@@ -31,7 +31,8 @@ export function phasesOf(
   const add = (name: string, digest: string | null, from: number, to: number | undefined, bytes = 0) => {
     if (to === undefined) return
     const start = Math.max(0, from - marks.called) / 1000
-    phases.push({ name, digest, start, duration: Math.max(0, (to - marks.called) / 1000 - start), bytes })
+    const duration = Math.max(0, (to - marks.called) / 1000 - start)
+    phases.push({ name, digest, endpoint: null, start, duration, bytes })
   }
   let before = marks.called
   const fetched = objects.filter((it) => marks.stored.has(it.digest))

@@ -57,13 +57,15 @@ export class PullRecord {
 
   /** The requests of one call. */
   addExchanges(digest: string | null, exchanges: readonly Exchange[]): void {
-    for (const { startedAt, phases, bytes } of exchanges) {
+    for (const exchange of exchanges) {
+      const { startedAt, phases, origin: endpoint } = exchange
       let at = (startedAt - this.#start) / 1000
       for (const [name, parts] of PHASES) {
         const times = parts.map((it) => phases[it]).filter((it) => it !== null)
         if (times.length === 0) continue
         const duration = times.reduce((sum, it) => sum + it, 0) / 1000
-        this.addPhase({ name, digest, start: at, duration, bytes: name === 'transfer' ? bytes : 0 })
+        const bytes = name === 'transfer' ? contentOf(exchange) : 0
+        this.addPhase({ name, digest, endpoint, start: at, duration, bytes })
         at += duration
       }
     }
@@ -78,4 +80,9 @@ export class PullRecord {
     const phases = this.#phases.toSorted((a, b) => a.start - b.start)
     return { ...this.#pull, source, duration, bytes: this.#bytes, phases, evidence, failure }
   }
+}
+
+/** Bytes of what was asked for. The words of a 404, of a redirect or of a token realm are none: they make no rate. */
+function contentOf({ purpose, status, bytes }: Exchange): number {
+  return purpose === 'registry' && status !== null && status >= 200 && status < 300 ? bytes : 0
 }

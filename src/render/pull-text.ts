@@ -23,7 +23,7 @@ export function renderPull(pull: Pull, options: RenderOptions): string {
   const sum = `${bytesText(bytes)} in ${secondsText(duration)}${rateText(bytes, duration)}`
   const lines = [paint('bold', title, options), `  ${head}`, `  ${sum}`]
   if (failure !== null) lines.push(wrapText(printable(failure.message), options.width, '  '))
-  if (pull.phases.length > 0) lines.push('', ...phaseTable(pull.phases).map((line) => `  ${line}`))
+  if (pull.phases.length > 0) lines.push('', ...phaseTable(pull, options.width - 2).map((line) => `  ${line}`))
   if (evidence.length > 0)
     lines.push('', ...evidence.map((it) => wrapText(`${it.source}: ${it.text}`, options.width, '  ')))
   return `${lines.join('\n')}\n`
@@ -61,21 +61,50 @@ export function shortDigest(digest: string): string {
   return digest.slice(digest.indexOf(':') + 1).slice(0, 12)
 }
 
-function phaseTable(phases: readonly PullPhase[]): string[] {
-  const rows = phases.map(({ name, digest, start, duration, bytes }) => [
+const HEADS = ['PHASE', 'OBJECT', 'ENDPOINT', 'BEGINS AT', 'TAKES', 'BYTES', 'RATE'] as const
+const ENDPOINT = HEADS.indexOf('ENDPOINT')
+
+/** With a column of the endpoints if they are known and it has room, else with a line wherever another one is asked. */
+function phaseTable(pull: Pull, room: number): string[] {
+  const rows = pull.phases.map((it) => cellsOf(it, pull))
+  const isSeen = pull.phases.some((it) => it.endpoint !== null)
+  const whole = aligned([HEADS, ...rows], ENDPOINT + 1)
+  if (isSeen && whole.every((line) => line.length <= room)) return whole
+  const narrow = aligned(
+    [HEADS, ...rows].map((row) => row.toSpliced(ENDPOINT, 1)),
+    ENDPOINT,
+  )
+  if (!isSeen) return narrow
+  const [head = '', ...lines] = narrow.map((line) => `  ${line}`)
+  const asked = pull.phases.map((it) => it.endpoint)
+  return [head, ...lines.flatMap((line, at) => (asked[at] === asked[at - 1] ? [line] : [asked[at] ?? '-', line]))]
+}
+
+function cellsOf({ name, digest, endpoint, start, duration, bytes }: PullPhase, pull: Pull): string[] {
+  return [
     name,
-    digest === null ? '' : shortDigest(digest),
+    digest === null ? askedName(pull) : shortDigest(digest),
+    endpoint ?? '-',
     secondsText(start),
     secondsText(duration),
     bytes === 0 ? '' : bytesText(bytes),
     rateText(bytes, duration).slice(2),
-  ])
-  const table = [['PHASE', 'OBJECT', 'BEGINS AT', 'TAKES', 'BYTES', 'RATE'], ...rows]
+  ]
+}
+
+/** By what the image itself is asked for: its tag, or else a digest, as a peer is in any case. */
+function askedName({ image, via }: Pull): string {
+  const [name = '', digest] = printable(image).split('@')
+  if (digest !== undefined) return shortDigest(digest)
+  return via === 'peer' ? 'by digest' : name.slice(name.lastIndexOf(':') + 1)
+}
+
+/** In columns: the first `words` of them to the left, numbers to the right. */
+function aligned(table: readonly (readonly string[])[], words: number): string[] {
   const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)))
-  // Words to the left, numbers to the right.
   const cell = (text: string, column: number) => {
     const width = widths[column] ?? 0
-    return column < 2 ? text.padEnd(width) : text.padStart(width)
+    return column < words ? text.padEnd(width) : text.padStart(width)
   }
   return table.map((row) => row.map(cell).join('  ').trimEnd())
 }

@@ -370,9 +370,13 @@ const pull = named(
       record({
         name: text,
         digest: orNull(text),
+        endpoint: {
+          ...orNull(text),
+          description: 'Origin of the URL that was asked; null where it is not seen, as where containerd asks.',
+        },
         start: { type: 'number', description: 'Seconds since the pull started.' },
         duration: { type: 'number', description: 'Seconds.' },
-        bytes: { type: 'integer' },
+        bytes: { type: 'integer', description: 'Of content that came in it; what an error answers is none.' },
       }),
     ),
     evidence: listOf(record({ text, source: text })),

@@ -112,7 +112,8 @@ async function testOne(
   const phaseOf = (name: string, digest: string | null) => {
     const phases = pull.phases.filter((it) => it.name === name && it.digest === digest)
     t.equal(phases.length, 1, `one ${name} of ${digest ?? 'the pull'}`)
-    return interval(phases[0] ?? { name, digest, start: Number.NaN, duration: Number.NaN, bytes: 0 })
+    const none = { name, digest, endpoint: null, start: Number.NaN, duration: Number.NaN, bytes: 0 }
+    return interval(phases[0] ?? none)
   }
   const requestOf = (method: string, object: string) => {
     const requests = log.filter((it) => it.method === method && it.object === object)

@@ -23,7 +23,7 @@ const OBSERVED_SOURCES = ['first', 'peer', 'mixed', 'unknown'] as const
 /** One in each size class. */
 const SIZES = [1e6, 2e7, 2e8, 6e8, 2e9, 6e9, 2e10]
 const PHASES = ['resolve', 'manifest', 'config', 'layer', 'unpack', 'kubelet'].map((name) => {
-  return { name, digest: null, start: 0, duration: 1, bytes: 0 }
+  return { name, digest: null, endpoint: null, start: 0, duration: 1, bytes: 0 }
 })
 
 async function everything(report: NodeReport): Promise<string> {

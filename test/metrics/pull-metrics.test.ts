@@ -38,7 +38,7 @@ t.test('one that failed is counted by its reason, and is nobody’s last duratio
 t.test('phases that the last pull did not have vanish', async (t) => {
   const sample = await shown(PULL, {
     ...PULL,
-    phases: [{ name: 'tls', digest: null, start: 0, duration: 1, bytes: 0 }],
+    phases: [{ name: 'tls', digest: null, endpoint: null, start: 0, duration: 1, bytes: 0 }],
   })
   t.equal(sample('pull_last_phase_duration_seconds', { ...OF_PROBE, phase: 'transfer' }), undefined)
   t.equal(sample('pull_last_phase_duration_seconds', { ...OF_PROBE, phase: 'tls' }), 1)

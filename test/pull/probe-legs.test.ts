@@ -89,6 +89,25 @@ t.test('along the path each object comes from the first endpoint that has it', a
   )
 })
 
+t.test('along the path each phase says which endpoint it was of, and a refusal is no content', async (t) => {
+  const { canary, origin, mirror, measure } = await site(t)
+  mirror.images.putManifest(CANARY.repository, 'tag-0', canary.manifest)
+  mirror.images.putBlob(CANARY.repository, canary.config.bytes)
+  const { phases } = await measure('path')
+  const asked = (digest: string | null) =>
+    phases.filter((it) => it.digest === digest && it.name === 'transfer').map((it) => [it.endpoint, it.bytes])
+  t.same(asked(null), [[mirror.origin, 0]], 'the resolve')
+  for (const { digest, bytes } of [canary.manifest, canary.config]) {
+    t.same(asked(digest), [[mirror.origin, bytes.length]])
+  }
+  for (const { digest, bytes } of canary.layers) {
+    t.same(asked(digest), [
+      [mirror.origin, 0],
+      [origin.origin, bytes.length],
+    ])
+  }
+})
+
 t.test('what comes from the origin although a peer has it is a fallback, and else a first pull', async (t) => {
   const { canary, measure } = await site(t)
   const peer = await RegistryDouble.start()

@@ -49,7 +49,9 @@ t.test('two legs are compared only where they fetched the very same', async (t) 
   const origin = pull(1, { duration: 2 })
   const peer = pull(2, { via: 'peer', source: 'peer', duration: 0.5 })
   t.equal(legRatio(origin, peer), 0.25)
-  const phases = [{ name: 'transfer', digest: `sha256:${'b'.repeat(64)}`, start: 0, duration: 1, bytes: 1 }]
+  const phases = [
+    { name: 'transfer', digest: `sha256:${'b'.repeat(64)}`, endpoint: null, start: 0, duration: 1, bytes: 1 },
+  ]
   for (const [one, other] of [
     [null, peer],
     [origin, null],

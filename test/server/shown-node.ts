@@ -108,7 +108,16 @@ export const PULL: Pull = {
   startedAt: '2026-09-01T12:00:00.000Z',
   duration: 1.36,
   bytes: 16_777_216,
-  phases: [{ name: 'transfer', digest: `sha256:${'a'.repeat(64)}`, start: 0.01, duration: 1.35, bytes: 16_777_216 }],
+  phases: [
+    {
+      name: 'transfer',
+      digest: `sha256:${'a'.repeat(64)}`,
+      endpoint: 'http://192.168.1.106',
+      start: 0.01,
+      duration: 1.35,
+      bytes: 16_777_216,
+    },
+  ],
   evidence: [{ text: '4 of 4 objects were given by the origin', source: 'answers' }],
   failure: null,
 }

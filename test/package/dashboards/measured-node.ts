@@ -46,7 +46,7 @@ const REAL: Pull = {
   via: 'containerd',
   method: 'containerd',
   phases: (['resolve', 'manifest', 'config', 'layer', 'unpack'] as const).map((name, index) => {
-    return { name, digest: null, start: index / 10, duration: (index + 1) / 10, bytes: 0 }
+    return { name, digest: null, endpoint: null, start: index / 10, duration: (index + 1) / 10, bytes: 0 }
   }),
 }
 
