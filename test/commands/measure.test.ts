@@ -2,6 +2,7 @@ import { mock } from 'node:test'
 import { Ajv } from 'ajv'
 import t, { type Test } from 'tap'
 import { ProgressBars } from '../../src/commands/pull-progress.ts'
+import type { Pull } from '../../src/drift/pull.ts'
 import { SCHEMAS } from '../../src/server/schemas.ts'
 import { CANARY, makeCanary, storeIn } from '../pull/stored-canary.ts'
 import { RegistryDouble } from '../registry/registry-double.ts'
@@ -24,17 +25,25 @@ async function site(t: Test) {
 }
 
 t.test('the path is measured, in words and as JSON that the interface promises', async (t) => {
-  const { origin, measure } = await site(t)
+  const { origin, mirror, measure } = await site(t)
   const { code, out, error } = await measure()
   t.same([code, error], [0, ''])
   t.match(out, /^path {2}127\.0\.0\.1:\d+\/library\/pullpath-canary:tag-0\n/)
-  t.match(out, /PHASE +OBJECT +BEGINS AT +TAKES +BYTES +RATE/)
+  t.match(out, /PHASE +OBJECT +ENDPOINT +BEGINS AT +TAKES +BYTES +RATE/)
+  t.match(
+    out,
+    new RegExp(`\n  transfer +tag-0 +${mirror.origin} +[\\d.]+ ms +[\\d.]+ ms\n`),
+    'its 404 is no throughput',
+  )
+  t.match(out, new RegExp(`\n  transfer +[0-9a-f]{12} +${origin.origin} .* kB  .*B/s\n`))
   t.match(out, /answers: 4 of 4 objects were given by the origin/)
   const json = await measure('--via', 'origin', '--json')
   const ajv = new Ajv({ strict: false })
   for (const schema of SCHEMAS) ajv.addSchema(schema)
   t.ok(ajv.validate('Pull#', JSON.parse(json.out)), ajv.errorsText())
-  t.match(JSON.parse(json.out), { via: 'origin', source: 'first', failure: null })
+  const pull: Pull = JSON.parse(json.out)
+  t.match(pull, { via: 'origin', source: 'first', failure: null })
+  t.same([...new Set(pull.phases.map((it) => it.endpoint))], [origin.origin])
   t.ok(origin.received.length > 0)
 })
 
