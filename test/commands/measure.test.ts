@@ -30,11 +30,8 @@ t.test('the path is measured, in words and as JSON that the interface promises',
   t.same([code, error], [0, ''])
   t.match(out, /^path {2}127\.0\.0\.1:\d+\/library\/pullpath-canary:tag-0\n/)
   t.match(out, /PHASE +OBJECT +ENDPOINT +BEGINS AT +TAKES +BYTES +RATE/)
-  t.match(
-    out,
-    new RegExp(`\n  transfer +tag-0 +${mirror.origin} +[\\d.]+ ms +[\\d.]+ ms\n`),
-    'its 404 is no throughput',
-  )
+  t.match(out, new RegExp(`\\n  transfer +tag-0 +${mirror.origin} `), 'what the resolve was of')
+  t.notMatch(out, new RegExp(`${mirror.origin} .*B/s`), 'its 404 is no throughput')
   t.match(out, new RegExp(`\n  transfer +[0-9a-f]{12} +${origin.origin} .* kB  .*B/s\n`))
   t.match(out, /answers: 4 of 4 objects were given by the origin/)
   const json = await measure('--via', 'origin', '--json')
