@@ -26,6 +26,8 @@ export interface ClusterFacts {
   pods: Heard<readonly SpegelPod[]>
   /** null: it is not asked for, since nothing says that Flux installs Spegel. */
   release: Heard<SpegelHelmRelease | 'absent'> | null
+  /** Whether the intent is to come from a HelmRelease (`intent.spegel.from`), and the API server knows no such kind. */
+  isFluxMissing: boolean
   node: KubernetesNode | null
   /** The object that the intent in force was read from; null: it was read from files. */
   intent: { source: string; knownUntil: string | null } | null
@@ -91,7 +93,7 @@ export interface SpegelHelmRelease {
   ready: boolean | null
   /** ISO 8601: since when; null: not said. */
   since: string | null
-  /** Flux' own words for it. */
+  /** Flux' own words for it; where they may quote a Secret its reason alone, and how to see them. */
   words: string
   /** Whether Flux says that it is at work on it. */
   isReconciling: boolean

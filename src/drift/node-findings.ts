@@ -81,7 +81,13 @@ function waysToSee(daemon: DaemonFacts, node: NodeFacts, unseen: readonly Eviden
   }
   const { cluster } = node
   const isLive = cluster?.intent != null
-  if (isDown('intent_spegel') && isLive && cluster.where !== null) {
+  const isFluxMissing = isDown('intent_spegel') && cluster?.isFluxMissing === true
+  if (isFluxMissing) {
+    remedy.push({
+      command: 'kubectl api-resources --api-group=helm.toolkit.fluxcd.io',
+      why: 'shows whether Flux is installed, with HelmReleases of v2 (Flux 2.3 and later): where it does not install Spegel, set intent.spegel.from to daemonset, values or none',
+    })
+  } else if (isDown('intent_spegel') && isLive && cluster.where !== null) {
     const { namespace, daemonSet } = cluster.where
     remedy.push({
       command: `kubectl -n ${shellWord(namespace)} get daemonset ${shellWord(daemonSet)} -o yaml`,

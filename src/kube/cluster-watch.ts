@@ -261,15 +261,21 @@ export class ClusterWatch {
       daemonSet: factsOf(daemonSet),
       pods: this.#pods.heard,
       release: this.#releasePlace === null ? null : factsOf({ ...this.#release.heard, value: this.#wholeRelease }),
+      isFluxMissing: this.#source === this.#release && this.#isKindMissing,
       node: this.#node,
       intent: source === null ? null : { source, knownUntil: this.#source.heard.knownUntil },
     }
     this.#onAnswer({ facts, spegel, failure: kubeFailure(this.#failed()) })
   }
 
+  /** Even an empty collection is there as soon as its kind is. */
+  get #isKindMissing(): boolean {
+    return this.#release.failure?.reason === 'not-found'
+  }
+
   #failed(): FailedRequest[] {
     // A Flux before 2.3 has no such API: that is no reason to call anything unseen that nobody asked for.
-    const isOldFlux = this.#release.failure?.reason === 'not-found' && this.#source !== this.#release
+    const isOldFlux = this.#isKindMissing && this.#source !== this.#release
     const wanted = [this.#daemonSet, this.#pods, ...(isOldFlux ? [] : [this.#release])]
     const followed = wanted.flatMap((it) => failureOfFollowed(it) ?? [])
     if (this.#nodeFailure === null) return followed

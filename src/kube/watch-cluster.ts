@@ -20,7 +20,15 @@ function nothingSeen(failure: KubeFailure): ClusterAnswer {
   const unheard = { value: null, knownUntil: null, failure: failure.message }
   const down = kubeFailure([{ path: '', verbs: '', failure, knownUntil: null }])
   return {
-    facts: { where: null, daemonSet: unheard, pods: unheard, release: null, node: null, intent: null },
+    facts: {
+      where: null,
+      daemonSet: unheard,
+      pods: unheard,
+      release: null,
+      isFluxMissing: false,
+      node: null,
+      intent: null,
+    },
     spegel: { intent: null, failure: down },
     failure: down,
   }

@@ -38,6 +38,11 @@ t.test('what cannot be seen is shown where it stands', async (t) => {
 t.test('what comes from the cluster is looked at there', async (t) => {
   const live = cluster({ intent: { source: 'daemonset kube-system/spegel', knownUntil: null } })
   t.match(commands(['intent_spegel'], directoryNode(), live), [/^kubectl -n kube-system get daemonset spegel -o yaml$/])
+  const noFlux = { ...live, isFluxMissing: true }
+  const resources = /^kubectl api-resources --api-group=helm\.toolkit\.fluxcd\.io$/
+  t.match(commands(['intent_spegel'], directoryNode(), noFlux), [resources])
+  t.equal(commands(['intent_spegel'], directoryNode(), noFlux)?.length, 1, 'no DaemonSet is at fault')
+  t.match(commands(['intent_spegel'], directoryNode(), cluster({ isFluxMissing: true })), [resources])
   t.match(commands(['kube'], directoryNode(), live), [/^kubectl get --raw '\/readyz\?verbose'$/])
   t.equal(commands(['kube', 'intent_spegel'], directoryNode(), cluster())?.length, 1, 'no ConfigMap is at fault')
 })

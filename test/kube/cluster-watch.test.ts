@@ -212,11 +212,12 @@ t.test('a Flux that has no such API is no failure, unless its HelmRelease is the
   kube.deny(PATHS.releases, missing)
   const { last } = await watch(t, kube)
   t.equal(last().failure, null)
-  t.match(last().facts.release, { value: null, failure: missing.message })
+  t.match(last().facts, { release: { value: null, failure: missing.message }, isFluxMissing: false })
   const asked = withSpegel()
   asked.deny(PATHS.releases, missing)
   const wanted = (await watch(t, asked, 'from: helmrelease')).last()
   t.match(wanted.failure?.message, '404 page not found')
+  t.equal(wanted.facts.isFluxMissing, true)
   t.equal(wanted.spegel?.intent, null)
 })
 
