@@ -49,7 +49,12 @@ async function runningAgent(t: Test, kube: MemoryKube | null, { spegel = LIVE, f
   const text = readFileSync(node.configFile, 'utf8')
   writeFileSync(node.configFile, text.replace('spegel: { from: values', `spegel: { ${spegel}`))
   const log = new Told<LogLine>()
-  const logger = pino({ base: null }, { write: (line: string) => log.push(JSON.parse(line)) })
+  const logged: string[] = []
+  const write = (line: string) => {
+    logged.push(line)
+    log.push(JSON.parse(line))
+  }
+  const logger = pino({ base: null }, { write })
   const agent = await startAgent({
     configFile: node.configFile,
     env: {},
@@ -64,6 +69,7 @@ async function runningAgent(t: Test, kube: MemoryKube | null, { spegel = LIVE, f
   return {
     node,
     agent,
+    logged,
     get,
     said,
     appeared: (id: string) => said('finding appeared', ({ finding }) => finding === id),
@@ -141,6 +147,46 @@ t.test('a HelmRelease that is edited and not applied is found, and gone when it 
   t.equal(await it.sample('pullpath_drift', { registry: '', reason: 'release-not-applied' }), 1)
   kube.put(PATHS.releases, releaseObject(VALUES, { generation: 3 }))
   await it.cleared('node/release-not-applied')
+})
+
+t.test('what Helm quotes of a Secret is nowhere to be read', async (t) => {
+  const kube = withSpegel()
+  const it = await runningAgent(t, kube)
+  const spec = { valuesFrom: [{ kind: 'Secret', name: 'spegel-auth' }] }
+  const ready = {
+    status: 'False',
+    reason: 'UpgradeFailed',
+    message: 'Helm upgrade failed: invalid value "s3cr3t-t0ken"',
+  }
+  const edited = { spegel: { ...VALUES.spegel, prependExisting: false } }
+  kube.put(PATHS.releases, releaseObject(edited, { generation: 2, spec, ready }))
+  await it.appeared('node/release-not-applied')
+  const found = await it.finding('release-not-applied')
+  t.match(found, {
+    cause: { text: /^Flux could not apply spegel: UpgradeFailed \(its message is withheld/ },
+    remedy: [{ command: 'kubectl -n kube-system describe helmrelease spegel' }, {}],
+  })
+  t.match((await it.report()).kubernetes?.release?.words, /^UpgradeFailed \(its message is withheld/)
+  for (const path of ['/', '/api/v1/report', '/api/v1/findings', '/metrics', '/readyz?verbose']) {
+    const text = await it.get(path)
+    t.not(text, '', path)
+    t.notMatch(text, 's3cr3t', path)
+  }
+  t.not(it.logged.length, 0)
+  t.notMatch(it.logged.join(''), 's3cr3t', 'the log')
+})
+
+t.test('a HelmRelease where there is no Flux: where to look, and what to set', async (t) => {
+  const kube = withSpegel()
+  kube.deny(PATHS.releases, { reason: 'not-found', message: 'GET helmreleases: 404 page not found' })
+  const it = await runningAgent(t, kube, { spegel: 'from: helmrelease' })
+  await it.appeared('node/unreadable')
+  const remedy = (await it.finding('unreadable'))?.remedy ?? []
+  t.match(
+    remedy.find(({ command }) => command.startsWith('kubectl api-resources')),
+    { command: 'kubectl api-resources --api-group=helm.toolkit.fluxcd.io', why: /set intent\.spegel\.from/ },
+  )
+  t.notOk(remedy.some(({ command }) => command.includes('daemonset')))
 })
 
 t.test('a roll-out over a thousand nodes is shown, and nothing is evaluated for it', async (t) => {

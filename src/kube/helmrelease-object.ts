@@ -80,7 +80,7 @@ export function readHelmRelease(
       isObserved: numberAt(release, 'status', 'observedGeneration') === numberAt(release, 'metadata', 'generation'),
       ready: status === 'True' ? true : status === 'False' ? false : null,
       since: timeAt(ready, 'lastTransitionTime'),
-      words: (textAt(ready, 'message') ?? '').replace(/\s+/g, ' ').trim().slice(0, 400),
+      words: wordsOf(release, place, ready),
       isReconciling: textAt(conditionOf(release, 'Reconciling'), 'status') === 'True',
       revision,
       spegel: intent?.spegel ?? null,
@@ -91,6 +91,23 @@ export function readHelmRelease(
     intent,
     problem,
   }
+}
+
+/**
+ * What Flux says of it. helm-controller passes on Helm's errors, and those may quote a value (`cannot unmarshal ...`, what
+ * a template renders to): where values come from a Secret the message stays in the cluster, and its reason, which is of
+ * helm-controller's own list, stands for it. So it is with a message about a spec that is no more: that may have named one.
+ */
+function wordsOf(release: KubeObject, { namespace, name }: ObjectPlace, ready: unknown): string {
+  const message = (textAt(ready, 'message') ?? '').replace(/\s+/g, ' ').trim()
+  const about = numberAt(ready, 'observedGeneration') ?? numberAt(release, 'status', 'observedGeneration')
+  const isOfThisSpec = about === numberAt(release, 'metadata', 'generation')
+  const isOpen = listAt(release, 'spec', 'valuesFrom').every((it) => textAt(it, 'kind') === 'ConfigMap')
+  if (message === '' || (isOpen && isOfThisSpec)) return message.slice(0, 400)
+  const described = `kubectl -n ${namespace} describe helmrelease ${name}`
+  const withheld = `its message is withheld, since it may quote a Secret: ${described} shows it`
+  const reason = textAt(ready, 'reason')
+  return reason === null ? withheld : `${reason} (${withheld})`
 }
 
 /** The chart that stands: history has the newest first (helm-controller v2: Snapshots). */

@@ -14,6 +14,7 @@ import {
   HARBOR_VALUES,
   nodeObject,
   podObject,
+  type ReleaseOptions,
   releaseObject,
 } from '../fixtures/spegel-objects.ts'
 
@@ -193,6 +194,49 @@ t.test('the state of a release is what Flux says', async (t) => {
   t.match(ofRelease(releaseObject({}, { spec: { suspend: true } })).facts, { suspended: true })
   const edited = releaseObject({}, { generation: 4, status: { observedGeneration: 3 } })
   t.match(ofRelease(edited).facts, { isObserved: false })
+})
+
+t.test("Flux's message is withheld where it may quote a Secret", async (t) => {
+  const message = 'Helm upgrade failed: cannot unmarshal string s3cr3t-t0ken into Go value'
+  const failed = { status: 'False', reason: 'UpgradeFailed', message }
+  const secret = {
+    valuesFrom: [
+      { kind: 'ConfigMap', name: 'open' },
+      { kind: 'Secret', name: 'closed' },
+    ],
+  }
+  const configMap = { valuesFrom: [{ kind: 'ConfigMap', name: 'open' }] }
+  const withheld =
+    'its message is withheld, since it may quote a Secret: kubectl -n kube-system describe helmrelease spegel shows it'
+  const unreasoned = { status: 'False', message }
+  const cases: readonly (readonly [name: string, options: ReleaseOptions, words: string])[] = [
+    ['a Secret among the values', { spec: secret, ready: failed }, `UpgradeFailed (${withheld})`],
+    ['and no reason', { spec: secret, ready: unreasoned }, withheld],
+    ['and nothing to withhold', { spec: secret, ready: { ...failed, message: ' ' } }, ''],
+    [
+      'a kind that is not known',
+      { spec: { valuesFrom: [{ name: 'closed' }] }, ready: failed },
+      `UpgradeFailed (${withheld})`,
+    ],
+    ['ConfigMaps alone', { spec: configMap, ready: failed }, message],
+    ['no values from elsewhere', { ready: failed }, message],
+    [
+      'the Secret was taken out since, by an edit that Flux has not taken up',
+      { generation: 3, status: { observedGeneration: 2 }, ready: failed },
+      `UpgradeFailed (${withheld})`,
+    ],
+    [
+      'or has, and says nothing new of it yet',
+      { generation: 3, ready: { ...failed, observedGeneration: 2 } },
+      `UpgradeFailed (${withheld})`,
+    ],
+    ['said of this spec', { generation: 3, ready: { ...failed, observedGeneration: 3 } }, message],
+  ]
+  for (const [name, options, words] of cases) {
+    const { facts } = ofRelease(releaseObject({}, options))
+    t.equal(facts.words, words, name)
+    t.equal(JSON.stringify(facts).includes('s3cr3t'), words === message, name)
+  }
 })
 
 t.test('the name of the DaemonSet follows from that of the release', async (t) => {
