@@ -198,7 +198,13 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
     t.equal(phases('resolve').length, isUnseen ? 0 : 1, `its lease was ${isUnseen ? 'not ' : ''}seen`)
     t.same(digests(phases('config')), [image.config])
     t.equal(phases('unpack').length, 2)
-    if (told.bytes === sizeOf(image)) t.same(digests(phases('layer')), [...image.layers].sort())
+    const layers = digests(phases('layer'))
+    t.ok(
+      layers.every((it) => image.layers.includes(it)),
+      'its own layers',
+    )
+    // Before 2.1 no event tells when a layer came that is discarded by the next look: its lease may have named it all the same.
+    if (told.bytes === sizeOf(image) && !isDiscarding) t.same(layers, [...image.layers].sort())
     for (const { name, start, duration } of told.phases)
       t.ok(start + duration <= told.duration + 0.005, `${name} is within`)
     t.comment(lineOf(told))
