@@ -35,7 +35,13 @@ export function build(state: AgentState, options: ServerOptions): FastifyInstanc
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: refuseMalformed,
-    frameworkErrors: (error, _request, reply) => sendError(reply, error.statusCode ?? 400, error),
+    // Before any hook.
+    frameworkErrors: (error, _request, reply) => {
+      const lines = reply
+        .type('application/json; charset=utf-8')
+        .serializer((it: unknown) => asLine(JSON.stringify(it)))
+      return sendError(lines, error.statusCode ?? 400, error)
+    },
   })
   for (const schema of SCHEMAS) app.addSchema(schema)
   app.register(swagger, {
@@ -47,6 +53,11 @@ export function build(state: AgentState, options: ServerOptions): FastifyInstanc
   })
   app.addHook('onSend', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store')
+  })
+  // Fastify counts the length after this.
+  app.addHook('onSend', async (_request, reply, payload) => {
+    const isJson = String(reply.getHeader('content-type')).startsWith('application/json')
+    return isJson && typeof payload === 'string' ? asLine(payload) : payload
   })
   app.register(async (scope) => {
     addRoutes(scope, state)
@@ -64,6 +75,11 @@ export function build(state: AgentState, options: ServerOptions): FastifyInstanc
     return sendError(reply, status, error)
   })
   return app
+}
+
+/** Whatever a terminal writes after an answer begins on a line of its own. */
+function asLine(json: string): string {
+  return `${json}\n`
 }
 
 function refuseOtherMethods(app: FastifyInstance): void {

@@ -28,7 +28,7 @@ export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): v
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   const { status, message, advice } = REFUSALS[error.code ?? ''] ?? MALFORMED
   const code: ErrorCode = 'PP_REQUEST_INVALID'
-  const body = JSON.stringify({ code, message, advice })
+  const body = `${JSON.stringify({ code, message, advice })}\n`
   const head = [
     `HTTP/1.1 ${status}`,
     'Content-Type: application/json; charset=utf-8',

@@ -41,6 +41,8 @@ t.test('what is no request is answered in the form of every other error', async 
     const answer = await send(bytes)
     t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), bytes.slice(0, 40))
     t.match(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))), { code: 'PP_REQUEST_INVALID' })
+    t.equal(/^Content-Length: (\d+)/m.exec(answer)?.[1], `${Buffer.byteLength(answer.split('\r\n\r\n')[1] ?? '')}`)
+    t.match(answer, /\}\n$/)
   }
   t.match(await send(OK), /^HTTP\/1\.1 200 /)
 })

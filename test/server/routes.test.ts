@@ -20,6 +20,20 @@ t.test('every route answers, to HEAD too', async (t) => {
   }
 })
 
+t.test('every JSON answer ends with a newline, and says its length to HEAD too', async (t) => {
+  const app = serverOf()
+  const wrong = ['/nowhere', '/api/v1/findings?reason=none', '/api/v1/registries/none', '/%zz']
+  for (const url of [...PATHS.map(withQuery), ...wrong]) {
+    const { body, headers } = await app.inject(url)
+    if (!String(headers['content-type']).startsWith('application/json')) continue
+    t.match(body, /[\]}]\n$/, url)
+    t.equal(headers['content-length'], `${Buffer.byteLength(body)}`, url)
+    const head = await app.inject({ method: 'HEAD', url })
+    t.equal(head.headers['content-length'], headers['content-length'], `HEAD ${url}`)
+  }
+  t.match((await app.inject({ method: 'DELETE', url: '/livez' })).body, /\}\n$/)
+})
+
 t.test('openapi.json names every route, and every answer is valid by it', async (t) => {
   const app = serverOf()
   const openapi = (await app.inject('/openapi.json')).json()
