@@ -9,7 +9,7 @@ export interface Evaluation {
   report: NodeReport | null
   appeared: readonly Finding[]
   cleared: readonly Finding[]
-  /** Inputs that went up or down, or are down in another way. */
+  /** Inputs that went up or down, or are down for another reason: an age in the words is no change. */
   inputs: readonly InputReport[]
   /** Seconds; null: it failed, see `error`. */
   duration: number | null
@@ -21,15 +21,16 @@ export class Evaluator {
   readonly #evaluate: Evaluate
   #report: NodeReport | null = null
   #findings = new Map<string, Finding>()
-  #inputs = new Map<string, InputReport>()
+  /** Why each is down; null: it is up. */
+  #inputs = new Map<string, string | null>()
 
   constructor(evaluate: Evaluate = evaluateNode) {
     this.#evaluate = evaluate
   }
 
   /** Never throws: a fault in the rules leaves the last report, marked as stale, in which nothing counts as good. */
-  run({ intent, observed, daemon, node }: Inputs): Evaluation {
-    const inputs = this.#changedInputs(node.inputs)
+  run({ intent, observed, daemon, node, failures }: Inputs): Evaluation {
+    const inputs = this.#changedInputs(node.inputs, failures)
     const start = performance.now()
     try {
       const raw = this.#evaluate(intent, observed, daemon, node)
@@ -59,13 +60,11 @@ export class Evaluator {
     }
   }
 
-  #changedInputs(inputs: readonly InputReport[]): InputReport[] {
+  #changedInputs(inputs: readonly InputReport[], failures: Inputs['failures']): InputReport[] {
     const before = this.#inputs
-    this.#inputs = new Map(inputs.map((input) => [input.input, input]))
-    return inputs.filter(({ input, up, message }) => {
-      const last = before.get(input) ?? { up: true, message: '' }
-      return last.up !== up || last.message !== message
-    })
+    const reasonOf = ({ input, up }: InputReport) => (up ? null : (failures.get(input)?.reason ?? ''))
+    this.#inputs = new Map(inputs.map((it) => [it.input, reasonOf(it)]))
+    return inputs.filter((it) => (before.get(it.input) ?? null) !== reasonOf(it))
   }
 }
 
