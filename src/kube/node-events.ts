@@ -20,6 +20,8 @@ const EVENTS = '/apis/events.k8s.io/v1/namespaces/default/events'
 /** A name may have 253 characters, an instance 128. */
 const LONGEST_NAME = 253
 const LONGEST_INSTANCE = 128
+/** So many are written within so many milliseconds at most: what drifts everywhere at once does so on every node. */
+const BURST = { size: 3, within: 1_000 }
 
 /**
  * Writes announcements as Events of the Node. While the API server is away nothing queues up: what is written when it is
@@ -28,6 +30,8 @@ const LONGEST_INSTANCE = 128
 export class NodeEvents {
   readonly #options: NodeEventsOptions
   readonly #writer: PacedWriter
+  /** The burst that was begun last. `since`: milliseconds since the epoch. */
+  #burst = { since: Number.NEGATIVE_INFINITY, size: 0 }
 
   constructor(options: NodeEventsOptions) {
     const { clock, onFailure } = options
@@ -48,8 +52,19 @@ export class NodeEvents {
     for (;;) {
       const [next] = announcements.due(clock.now())
       if (next === undefined) return announcements.dueAt()
+      const fullUntil = this.#fullUntil(clock.now())
+      if (fullUntil !== null) return fullUntil
+      this.#burst.size++
       announcements.told(await this.#tell(next, signal), clock.now())
     }
+  }
+
+  /** When more may be written, by a clock that may be set back; null: now. */
+  #fullUntil(now: number): number | null {
+    const { since, size } = this.#burst
+    if (now < since || now >= since + BURST.within) this.#burst = { since: now, size: 0 }
+    else if (size >= BURST.size) return since + BURST.within
+    return null
   }
 
   /** Fulfilled with what is told now: an Event that has gone meanwhile is counted anew. */

@@ -72,6 +72,29 @@ t.test('a finding that starts and ends is two Events of the Node', async (t) => 
   t.equal(api.asked.length, 2)
 })
 
+t.test('what drifts everywhere at once is written at most three a second, each once and in its order', async (t) => {
+  const { api, clock, consider } = reporting(t)
+  const registries = Array.from({ length: 20 }, (_, index) => `r${index}.test`)
+  const findings = registries.map((registry) => finding({ id: `${registry}/mirror-missing`, registry }))
+  consider(findings)
+  const counts: number[] = []
+  for (let tenth = 0; tenth < 150; tenth++) {
+    const before = api.asked.length
+    // An evaluation after the other, as registries drift one by one.
+    consider(findings)
+    await clock.pass(100)
+    if (api.asked.length > before) counts.push(api.asked.length - before)
+  }
+  t.strictSame(counts, [3, 3, 3, 3, 3, 3, 2])
+  t.strictSame(
+    api.created.map((it) => /r\d+\.test/.exec(String(it.note))?.[0]),
+    registries,
+  )
+  consider([])
+  await clock.pass(HOUR)
+  t.equal(api.created.length, 40, 'their ends too')
+})
+
 t.test('nothing is asked where nothing is found, and nothing where Events are off', async (t) => {
   const quiet = reporting(t)
   quiet.consider([])
