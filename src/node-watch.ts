@@ -3,7 +3,8 @@ import type { Logger } from 'pino'
 import { canaryNodes } from './canary-nodes.ts'
 import { clusterReporting } from './cluster-reporting.ts'
 import type { Config } from './config/config.ts'
-import type { ClusterFacts } from './drift/cluster-facts.ts'
+import type { ClusterAnswer, ClusterFacts } from './drift/cluster-facts.ts'
+import type { Probes } from './drift/probes.ts'
 import type { Pull, PullVia } from './drift/pull.ts'
 import type { NodeReport } from './drift/report.ts'
 import type { ClusterReports } from './kube/cluster-reports.ts'
@@ -108,11 +109,12 @@ export class NodeWatch {
 
   /** Hears of every evaluation: what is to be asked, measured and told follows from it. */
   consider(inputs: Inputs, report: NodeReport | null): void {
-    void this.#daemon?.consider(inputs)
-    void this.#probes?.consider(inputs)
+    this.#daemon?.consider(inputs)
+    this.#probes?.consider(inputs).catch(this.#faultOf('probing'))
     this.#canary.consider(inputs)
     this.#observing.consider(inputs)
-    if (report !== null) void this.#reporting.then((it) => it?.consider(report, inputs.node))
+    if (report === null) return
+    this.#reporting.then((it) => it?.consider(report, inputs.node)).catch(this.#faultOf('telling the cluster'))
   }
 
   isMeasuring(id: string): boolean {
@@ -172,6 +174,11 @@ export class NodeWatch {
     return containerd.socket === null ? null : this.#options.openDaemon(host.root, containerd.socket)
   }
 
+  /** A fault of Pullpath itself ends what it happened in, and is never kept quiet. */
+  #faultOf(what: string): (error: unknown) => void {
+    return (error) => this.#options.logger.error({ err: error }, `${what} failed`)
+  }
+
   #watchDaemon(): DaemonWatch | null {
     const { config, logger, turns } = this.#options
     if (this.#opened === null) return null
@@ -192,15 +199,18 @@ export class NodeWatch {
         this.#reader.hearWitness(witness)
         this.#tell(['proof'])
       },
+      onFault: this.#faultOf('asking the daemon'),
     })
   }
 
   #startProbes(): ProbeRounds | null {
     if (this.#options.config.probe.interval === 0) return null
-    return new ProbeRounds(this.#options.config, this.#reader.memory.probes, (found) => {
+    const onFound = (found: Probes) => {
       this.#reader.hearProbes(found)
       this.#tell(['probe'])
-    })
+    }
+    const known = this.#reader.memory.probes
+    return new ProbeRounds(this.#options.config, known, onFound, this.#faultOf('probing'))
   }
 
   #measureCanary(): CanaryRounds {
@@ -212,18 +222,19 @@ export class NodeWatch {
       leastPause: LEAST_PAUSE,
       nodes: this.#nodes,
       onPull: onMeasured,
+      onFault: this.#faultOf('measuring the canary'),
     })
   }
 
   #observePulls(): Observing {
-    const { config, logger, onObserved } = this.#options
+    const { config, onObserved } = this.#options
     return new Observing({
       config,
       client: this.#opened?.then((it) => it.client) ?? null,
       pulledEvents: this.#readPulledEvents(),
       nodes: this.#nodes,
       onPull: onObserved,
-      onFault: (error) => logger.error({ err: error }, 'observing pulls failed'),
+      onFault: this.#faultOf('observing pulls'),
     })
   }
 
@@ -242,10 +253,11 @@ export class NodeWatch {
       return null
     }
     const { watchCluster } = await import('./kube/watch-cluster.ts')
-    return watchCluster(opened, this.#options.config, (answer) => {
+    const hear = (answer: ClusterAnswer) => {
       const { where } = answer.facts
       this.#spegelPlace = where && { namespace: where.namespace, name: where.daemonSet }
       if (this.#reader.hearCluster(answer)) this.#inputs.nudge()
-    })
+    }
+    return watchCluster(opened, this.#options.config, hear, this.#faultOf('watching the cluster'))
   }
 }

@@ -7,7 +7,7 @@ import { type DaemonSetReading, readDaemonSet, selectorText } from './daemonset-
 import { asKubeError } from './failure.ts'
 import { Followed } from './followed.ts'
 import { type ReleaseReading, readHelmRelease, type Sources, sourcesKey, sourcesOf } from './helmrelease-object.ts'
-import type { KubeApi, KubeFailure, KubeObject } from './kube-api.ts'
+import { type KubeApi, KubeError, type KubeFailure, type KubeObject } from './kube-api.ts'
 import { LiveIntent } from './live-intent.ts'
 import { readNode } from './node-object.ts'
 import { readPods } from './pod-object.ts'
@@ -28,6 +28,8 @@ export interface ClusterWatchOptions {
   api: KubeApi
   /** Hears all that is known, whenever something of it changed; at first that nothing is. */
   onAnswer(answer: ClusterAnswer): void
+  /** Hears of a fault of Pullpath itself: what is heard next is read again. */
+  onFault(error: unknown): void
   clock?: KubeClock
 }
 
@@ -40,6 +42,7 @@ export class ClusterWatch {
   readonly #api: KubeApi
   readonly #clock: KubeClock
   readonly #onAnswer: (answer: ClusterAnswer) => void
+  readonly #onFault: (error: unknown) => void
   readonly #version: Version | null
   readonly #end = new AbortController()
   readonly #complete = Promise.withResolvers<void>()
@@ -60,26 +63,26 @@ export class ClusterWatch {
   #cancelSources = () => {}
   readonly #live = new LiveIntent()
 
-  constructor({ config, api, onAnswer, clock = systemClock }: ClusterWatchOptions) {
+  constructor({ config, api, onAnswer, onFault, clock = systemClock }: ClusterWatchOptions) {
     const { spegel } = config.intent
     this.#config = config
     this.#api = api
     this.#clock = clock
     this.#onAnswer = onAnswer
+    this.#onFault = onFault
     this.#version = spegel.version === null ? null : parseVersion(spegel.version)
     this.#place = daemonSetOf(spegel.namespace, spegel.name)
     this.#releasePlace = spegel.from === 'helmrelease' ? { namespace: spegel.namespace, name: spegel.name } : null
     const hear = () => this.#hear()
-    this.#daemonSet = new Followed(api, (objects) => this.#readDaemonSet(objects), hear)
-    this.#pods = new Followed(api, (objects) => readPods(objects, this.#place.name), hear)
-    this.#release = new Followed(api, (objects) => this.#readRelease(objects), hear)
+    this.#daemonSet = new Followed(api, (objects) => this.#readDaemonSet(objects), hear, onFault)
+    this.#pods = new Followed(api, (objects) => readPods(objects, this.#place.name), hear, onFault)
+    this.#release = new Followed(api, (objects) => this.#readRelease(objects), hear, onFault)
   }
 
   /** Fulfilled when everything was heard once, or why not. */
   start(): Promise<void> {
-    this.#tell()
+    this.#attempt(() => this.#tell())
     this.#readNode()
-    if (this.#isSpegelWanted) this.#followAll()
     this.#hear()
     return this.#complete.promise
   }
@@ -98,9 +101,20 @@ export class ClusterWatch {
 
   #hear(): void {
     if (this.#end.signal.aborted) return
-    if (this.#isSpegelWanted) this.#followAll()
-    this.#tell()
+    this.#attempt(() => {
+      if (this.#isSpegelWanted) this.#followAll()
+      this.#tell()
+    })
     if (this.#isComplete) this.#complete.resolve()
+  }
+
+  /** Whoever brought the news goes on whatever comes of it. */
+  #attempt(task: () => void): void {
+    try {
+      task()
+    } catch (error) {
+      this.#onFault(error)
+    }
   }
 
   get #isComplete(): boolean {
@@ -201,6 +215,7 @@ export class ClusterWatch {
         this.#hear()
       },
       (error) => {
+        if (!(error instanceof KubeError)) this.#onFault(error)
         if (this.#sources.asked !== key) return
         // What was read before stays; it is asked for again.
         this.#sources = { key, asked: key, read: unreadSources(this.#sources.read, wanted, error) }
@@ -221,14 +236,17 @@ export class ClusterWatch {
     if (this.#isNodeAsked || this.#end.signal.aborted) return
     this.#isNodeAsked = true
     this.#cancelNode()
-    void this.#api.get(this.#nodePath, {}, this.#end.signal).then(
-      (object) => {
+    const asking = this.#api.get(this.#nodePath, {}, this.#end.signal)
+    const reading = asking.then((object) => readNode(object, new Date(this.#clock.now()).toISOString()))
+    void reading.then(
+      (node) => {
         this.#isNodeAsked = false
-        this.#node = readNode(object, new Date(this.#clock.now()).toISOString())
+        this.#node = node
         this.#nodeFailure = null
         this.#nodeLater(NODE_EVERY_MS * (1 + this.#clock.random() / 4))
       },
       (error) => {
+        if (!(error instanceof KubeError)) this.#onFault(error)
         this.#isNodeAsked = false
         this.#nodeFailure = asKubeError(error).failure
         this.#nodeLater(AGAIN_MS * (1 + this.#clock.random() / 4))

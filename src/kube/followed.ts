@@ -1,4 +1,5 @@
 import { type Heard, NOT_HEARD } from '../drift/cluster-facts.ts'
+import { asKubeError } from './failure.ts'
 import type { FollowedObjects, KubeApi, KubeFailure, KubeObject, KubeQuery } from './kube-api.ts'
 
 /** One collection that is followed, and what its objects say; equal readings stay the same object. */
@@ -6,6 +7,7 @@ export class Followed<T> {
   readonly #api: KubeApi
   readonly #read: (objects: readonly KubeObject[]) => T
   readonly #onNews: () => void
+  readonly #onFault: (error: unknown) => void
   #following: { key: string; path: string; stop(): void } | null = null
   #text = ''
   #objects: readonly KubeObject[] | null = null
@@ -13,11 +15,20 @@ export class Followed<T> {
   /** Why it is not followed at this moment; null: it is, or nothing was followed yet. */
   failure: KubeFailure | null = null
 
-  /** `read`: makes something of the objects; called again only for other objects or by `again`. */
-  constructor(api: KubeApi, read: (objects: readonly KubeObject[]) => T, onNews: () => void) {
+  /**
+   * `read`: makes something of the objects; called again only for other objects or by `again`. `onFault` hears why it
+   * could not, which is a fault of Pullpath itself.
+   */
+  constructor(
+    api: KubeApi,
+    read: (objects: readonly KubeObject[]) => T,
+    onNews: () => void,
+    onFault: (error: unknown) => void,
+  ) {
     this.#api = api
     this.#read = read
     this.#onNews = onNews
+    this.#onFault = onFault
   }
 
   /** Its path on the API server; null: nothing is followed. */
@@ -78,7 +89,15 @@ export class Followed<T> {
   }
 
   #accept(objects: readonly KubeObject[]): void {
-    const value = this.#read(objects)
+    let value: T
+    try {
+      value = this.#read(objects)
+    } catch (error) {
+      this.failure = asKubeError(error).failure
+      this.heard = { ...this.heard, failure: this.failure.message }
+      this.#onFault(error)
+      return
+    }
     const text = JSON.stringify(value)
     if (text === this.#text && this.heard.value !== null) return
     this.#text = text

@@ -10,8 +10,9 @@ export function watchCluster(
   opened: Exclude<OpenedKube, { state: 'off' }>,
   config: Config,
   onAnswer: (answer: ClusterAnswer) => void,
+  onFault: (error: unknown) => void,
 ): ClusterWatch | null {
-  if (opened.state === 'open') return new ClusterWatch({ config, api: opened.api, onAnswer })
+  if (opened.state === 'open') return new ClusterWatch({ config, api: opened.api, onAnswer, onFault })
   onAnswer(nothingSeen(opened.failure))
   return null
 }

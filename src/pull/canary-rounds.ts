@@ -31,6 +31,8 @@ export interface CanaryRoundsOptions {
   nodes?: Promise<Pick<ClusterNodes, 'read'> | null>
   clock?: SlotClock
   onPull(pull: Pull): void
+  /** Hears of a fault of Pullpath itself, which ends one round or measurement. */
+  onFault(error: unknown): void
 }
 
 /** How the methods of the configuration measure. The mirror is asked before containerd has the image here again. */
@@ -59,7 +61,8 @@ export class CanaryRounds {
 
   constructor(options: CanaryRoundsOptions) {
     this.#options = options
-    this.#rounds = new OneByOne(() => this.#measureAll(), { interval: options.config.canary.interval, pause: 0 })
+    const rhythm = { interval: options.config.canary.interval, pause: 0 }
+    this.#rounds = new OneByOne(() => this.#measureAll(), rhythm, options.onFault)
     this.#slotRounds = this.#takeTurns()
   }
 
@@ -69,11 +72,11 @@ export class CanaryRounds {
     this.#inputs = inputs
     const { interval, methods } = this.#options.config.canary
     if (!isFirst || interval === 0 || methods.length === 0) return
-    void this.#begin()
+    this.#begin().catch(this.#options.onFault)
   }
 
   async #begin(): Promise<void> {
-    const { config, nodes: opened, clock } = this.#options
+    const { config, nodes: opened, clock, onFault } = this.#options
     const { interval, tags } = config.canary
     const { name } = config.node
     const nodes = (await opened) ?? null
@@ -82,7 +85,8 @@ export class CanaryRounds {
       this.#first = setTimeout(() => this.#rounds.request(), firstDelay(name, interval))
       return
     }
-    this.#slots = new CanarySlots({ name, interval, tags, nodes, work: this.#slotRounds, ...(clock && { clock }) })
+    const work = this.#slotRounds
+    this.#slots = new CanarySlots({ name, interval, tags, nodes, work, onFault, ...(clock && { clock }) })
     this.#slots.start()
   }
 
@@ -90,7 +94,7 @@ export class CanaryRounds {
     return this.#underWay.has(id)
   }
 
-  /** Begins one measurement. Throws PP_MEASUREMENT_BUSY, PP_MEASUREMENT_LIMITED, PP_NOT_READY. */
+  /** Begins one measurement. Throws PP_MEASUREMENT_BUSY, PP_MEASUREMENT_LIMITED, PP_NOT_READY and as SlotRounds.requested. */
   measure(via: PullVia): { id: string } {
     if (this.#inputs === null) {
       throw new PullpathError('PP_NOT_READY', 'the inputs are not read yet', { advice: 'ask again in a second' })
@@ -106,10 +110,10 @@ export class CanaryRounds {
         advice: `ask again in ${Math.ceil(left / 1000)} s`,
       })
     }
+    const slot = this.#slotRounds.requested(via)
     this.#requestedAt = performance.now()
     const id = randomUUID()
-    const slot = this.#slotRounds.requested(via)
-    this.#latest = this.#measure(via, slot?.tag ?? this.#nextTag(), id, slot)
+    this.#latest = this.#measure(via, slot?.tag ?? this.#nextTag(), id, slot).catch(this.#options.onFault)
     return { id }
   }
 
@@ -119,7 +123,8 @@ export class CanaryRounds {
     this.#rounds.stop()
     this.#ending.abort()
     await this.#slots?.stop()
-    await this.#latest
+    // Whoever began it hears how it ended.
+    await Promise.allSettled([this.#latest])
   }
 
   #takeTurns(): SlotRounds {

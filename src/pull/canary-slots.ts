@@ -26,7 +26,7 @@ export interface SlotTurn {
   abandonment(): SlotAbandonment | null
 }
 
-/** What is done in slots. Nothing of it may reject. */
+/** What is done in slots. What rejects is a fault of Pullpath itself, and ends the slot. */
 export interface SlotWork {
   /** Removes a tag from this node, so that whoever is first has it from the origin. */
   drop(tag: number): Promise<void>
@@ -45,6 +45,8 @@ export interface CanarySlotsOptions {
   tags: number
   nodes: Pick<ClusterNodes, 'read'>
   work: SlotWork
+  /** Hears of a fault of Pullpath itself: the slot is over with it, and the next one comes. */
+  onFault(error: unknown): void
   clock?: SlotClock
 }
 
@@ -73,21 +75,30 @@ export class CanarySlots {
   async #run(): Promise<void> {
     const { signal } = this.#ending
     for (let served: number | null = null; !signal.aborted; ) {
-      const slot = this.#slotAfter(served)
+      const before = served
+      const slot = this.#slotAfter(before)
       served = slot
-      await this.#serve(slot)
+      try {
+        this.#tellPassed(before, slot)
+        await this.#serve(slot)
+      } catch (error) {
+        this.#options.onFault(error)
+      }
     }
   }
 
-  /** Of slots that passed while this node was busy or away one is told, however many they are. */
   #slotAfter(served: number | null): number {
-    const { interval, tags, work } = this.#options
-    const now = slotAt(this.#clock.now(), interval)
+    const now = slotAt(this.#clock.now(), this.#options.interval)
     if (served === null) return now
-    if (now === served) return served + 1
-    if (now > served + 1) work.abandon(served + 1, slotTag(served + 1, tags), 'passed-over', null)
     // Before it: the clock was set back. What is under way by its new time was perhaps begun already.
     return now > served ? now : now + 1
+  }
+
+  /** Of slots that passed while this node was busy or away one is told, however many they are. */
+  #tellPassed(served: number | null, next: number): void {
+    const { tags, work } = this.#options
+    if (served === null || next <= served + 1) return
+    work.abandon(served + 1, slotTag(served + 1, tags), 'passed-over', null)
   }
 
   async #serve(slot: number): Promise<void> {
@@ -100,6 +111,8 @@ export class CanarySlots {
     const readAt = begun < start ? start - spread : begun + spread
     if (begun < start) await this.#until(readAt)
     const reading = this.#read(readAt)
+    // It may fail before anybody waits for it.
+    reading.catch(() => {})
     await this.#until(start)
     if (signal.aborted) return
     const early = slotAbandonment(slot, Number.POSITIVE_INFINITY, this.#clock.now(), interval)

@@ -25,6 +25,8 @@ const WORTH_REPEATING: readonly ResolveProof['outcome'][] = ['failed', 'origin-d
 export interface ProofListener {
   onProof(proof: ResolveProof): void
   onWitness(witness: WitnessComparison): void
+  /** Hears of a fault of Pullpath itself, which ends one proof. */
+  onFault(error: unknown): void
 }
 
 /**
@@ -55,7 +57,7 @@ export class DaemonProofs {
       this.#running = turns.run(() => this.#round())
       return this.#running
     }
-    this.#rounds = new OneByOne(round, rhythm)
+    this.#rounds = new OneByOne(round, rhythm, listener.onFault)
   }
 
   /** Hears of every evaluation. Nothing is proven while the daemon does not answer. */
@@ -77,7 +79,8 @@ export class DaemonProofs {
   async stop(): Promise<void> {
     this.#rounds.stop()
     this.#ending.abort()
-    await this.#running
+    // `rounds` hears how it ended.
+    await Promise.allSettled([this.#running])
   }
 
   #interval(): number {

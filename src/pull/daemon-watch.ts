@@ -25,7 +25,13 @@ export class DaemonWatch {
     this.#opened = opened
     this.#listener = listener
     this.#turns = turns
-    this.#monitor = new DaemonMonitor(opened, listener.onAnswer)
+    this.#monitor = new DaemonMonitor(opened, (answer) => {
+      try {
+        listener.onAnswer(answer)
+      } catch (error) {
+        listener.onFault(error)
+      }
+    })
   }
 
   /** Resolves at the daemon's first answer, or when it is certain that there is none. */
@@ -34,7 +40,11 @@ export class DaemonWatch {
   }
 
   /** Hears of every evaluation: what it changed may be worth a proof. */
-  async consider(inputs: Inputs): Promise<void> {
+  consider(inputs: Inputs): void {
+    this.#consider(inputs).catch(this.#listener.onFault)
+  }
+
+  async #consider(inputs: Inputs): Promise<void> {
     if (this.#config.containerd.proof.interval === 0) return
     const { client } = await this.#opened
     // The client of registries is loaded only where a daemon is there to be compared with them.

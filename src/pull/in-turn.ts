@@ -2,7 +2,6 @@
 export interface Turn {
   /** Stays the same as long as it is the same thing. */
   key: string
-  /** Must not reject. */
   run(): Promise<void>
 }
 
@@ -12,14 +11,17 @@ const JITTER = 0.1
 /** Does several things in turn, each every `interval` (milliseconds), and never two at a time. */
 export class InTurn {
   readonly #interval: number
+  readonly #onFault: (error: unknown) => void
   readonly #random: () => number
   #turns = new Map<string, { turn: Turn; due: number }>()
   #timer: NodeJS.Timeout | null = null
   #isBusy = false
   #isStopped = false
 
-  constructor(interval: number, random: () => number = Math.random) {
+  /** `onFault` hears why a turn rejected, which is a fault of Pullpath itself: it has its next one all the same. */
+  constructor(interval: number, onFault: (error: unknown) => void, random: () => number = Math.random) {
     this.#interval = interval
+    this.#onFault = onFault
     this.#random = random
   }
 
@@ -52,7 +54,11 @@ export class InTurn {
   async #run(next: { turn: Turn; due: number }): Promise<void> {
     this.#isBusy = true
     next.due = performance.now() + this.#interval * (1 + (2 * this.#random() - 1) * JITTER)
-    await next.turn.run()
+    try {
+      await next.turn.run()
+    } catch (error) {
+      this.#onFault(error)
+    }
     this.#isBusy = false
     this.#schedule()
   }

@@ -13,16 +13,18 @@ export interface Rhythm {
 export class OneByOne {
   readonly #task: () => Promise<void>
   readonly #rhythm: Rhythm
+  readonly #onFault: (error: unknown) => void
   #timer: NodeJS.Timeout | null = null
   #isBusy = false
   #isWanted = false
   #isStopped = false
   #lastEnd = Number.NEGATIVE_INFINITY
 
-  /** `task` must not reject. */
-  constructor(task: () => Promise<void>, rhythm: Rhythm) {
+  /** `onFault` hears why a task rejected, which is a fault of Pullpath itself: it is done again all the same. */
+  constructor(task: () => Promise<void>, rhythm: Rhythm, onFault: (error: unknown) => void) {
     this.#task = task
     this.#rhythm = rhythm
+    this.#onFault = onFault
   }
 
   /** Asks for it: now, or as soon as it may be. */
@@ -45,7 +47,11 @@ export class OneByOne {
   async #run(): Promise<void> {
     this.#isBusy = true
     this.#isWanted = false
-    await this.#task()
+    try {
+      await this.#task()
+    } catch (error) {
+      this.#onFault(error)
+    }
     this.#isBusy = false
     this.#lastEnd = performance.now()
     const { interval: often, pause } = this.#rhythm

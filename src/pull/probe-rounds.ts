@@ -24,12 +24,12 @@ export class ProbeRounds {
   #probes: NodeProbes | null = null
   #turns = 0
 
-  /** `known`: what was found before. `onFound` hears of news at once, and of all other answers soon. */
-  constructor(config: Config, known: Probes, onFound: (found: Probes) => void) {
+  /** `known`: what was found before. `onFound` hears of news at once, and of all other answers soon; `onFault` of faults of Pullpath itself. */
+  constructor(config: Config, known: Probes, onFound: (found: Probes) => void, onFault: (error: unknown) => void) {
     this.#config = config
     this.#told = known
     this.#onFound = onFound
-    this.#inTurn = new InTurn(config.probe.interval)
+    this.#inTurn = new InTurn(config.probe.interval, onFault)
   }
 
   /** Hears of every evaluation: the pull paths may have changed. */

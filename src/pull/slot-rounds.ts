@@ -2,6 +2,7 @@ import { nodeOfTurn, type SlotAbandonment } from '../drift/canary-slot.ts'
 import { homeTags, measuresOrigin } from '../drift/home-tags.ts'
 import { nameAt } from '../drift/node-ring.ts'
 import type { PullVia } from '../drift/pull.ts'
+import { PullpathError } from '../errors.ts'
 import { canaryTag } from './canary-names.ts'
 import type { SlotTurn, SlotWork } from './canary-slots.ts'
 import type { ClusterView } from './cluster-sight.ts'
@@ -15,7 +16,7 @@ export interface SlotMeasurement {
   abandonment: () => SlotAbandonment | null
 }
 
-/** What this node can do. Nothing of it rejects. */
+/** What this node can do. */
 export interface NodeHands {
   /** How many tags of each class the canary has. */
   tags: number
@@ -65,12 +66,18 @@ export class SlotRounds implements SlotWork {
 
   /**
    * What a measurement by request measures, so that it disturbs no turn: the tag of the slot before, which the others
-   * have, or the home of the neighbour. null: this node measures by itself.
+   * have, or the home of the neighbour. null: this node measures by itself. Throws PP_REQUEST_INVALID where containerd
+   * would pull the only tag there is, on which the others are at work.
    */
   requested(via: PullVia): SlotMeasurement | null {
     const turn = this.#latest
     if (turn === null) return null
     const { tags } = this.#hands
+    if (via === 'containerd' && tags === 1) {
+      throw new PullpathError('PP_REQUEST_INVALID', 'the canary has one tag, which the nodes pull in turn', {
+        advice: 'set canary.tags to 2 or more, or measure via origin, peer or path',
+      })
+    }
     const view = { members: turn.members, likely: [], askAll: false }
     const { probed } = homeTags(turn.ring, tags)
     const before = canaryTag('tag', (turn.tag + tags - 1) % tags)

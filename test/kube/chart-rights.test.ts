@@ -12,6 +12,7 @@ import { ClusterWatch } from '../../src/kube/cluster-watch.ts'
 import type { KubeError } from '../../src/kube/kube-api.ts'
 import { pulledEvents } from '../../src/kube/pulled-events.ts'
 import type { PutObject } from '../fixtures/memory-kube.ts'
+import { noFault } from '../fixtures/no-fault.ts'
 import { daemonSetObject, nodeObject, podObject, releaseObject } from '../fixtures/spegel-objects.ts'
 import { finding, report } from '../render/sample-report.ts'
 import { Told } from '../watch/watched-node.ts'
@@ -56,7 +57,7 @@ async function read(t: Test, { server, api }: TestCluster, config: Config, place
   }
   putRelease('OCIRepository')
   const told = new Told<ClusterAnswer>()
-  const watch = new ClusterWatch({ config, api, onAnswer: (answer) => told.push(answer) })
+  const watch = new ClusterWatch({ config, api, onAnswer: (answer) => told.push(answer), onFault: noFault })
   t.teardown(() => watch.stop())
   await watch.start()
   await told.next(({ facts, failure }) => facts.node !== null && failure === null)

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config/read-config.ts'
 import type { ClusterAnswer, SpegelHelmRelease } from '../../src/drift/cluster-facts.ts'
 import { ClusterWatch } from '../../src/kube/cluster-watch.ts'
+import { noFault } from '../fixtures/no-fault.ts'
 import { daemonSetObject, HARBOR_VALUES, nodeObject, podObject, releaseObject } from '../fixtures/spegel-objects.ts'
 import { Told } from '../watch/watched-node.ts'
 import type { Json } from './api-object.ts'
@@ -72,7 +73,13 @@ async function watching(t: Test, without: readonly (keyof typeof RULES)[] = []):
   put('nodes', nodeObject())
   const config = readConfig('node: { name: k8s-1, ip: 192.168.1.98 }\n', 'config.yaml', { env: {}, hostname: 'k8s-1' })
   const told = new Told<ClusterAnswer>()
-  const watch = new ClusterWatch({ config, api: cluster.api, clock, onAnswer: (answer) => told.push(answer) })
+  const watch = new ClusterWatch({
+    config,
+    api: cluster.api,
+    clock,
+    onAnswer: (answer) => told.push(answer),
+    onFault: noFault,
+  })
   t.teardown(() => watch.stop())
   await watch.start()
   return { ...cluster, clock, put, until: (fits) => told.next(fits) }

@@ -4,6 +4,7 @@ import type { ClusterAnswer } from '../../src/drift/cluster-facts.ts'
 import { ClusterWatch } from '../../src/kube/cluster-watch.ts'
 import type { KubeFailure } from '../../src/kube/kube-api.ts'
 import { MemoryKube } from '../fixtures/memory-kube.ts'
+import { noFault } from '../fixtures/no-fault.ts'
 import {
   daemonSetObject,
   HARBOR_VALUES,
@@ -33,7 +34,13 @@ async function watch(t: Test, kube: MemoryKube, spegel = 'from: daemonset'): Pro
   const config = readConfig(text, 'config.yaml', { env: {}, hostname: 'k8s-1' })
   const answers: ClusterAnswer[] = []
   const clock = new VirtualClock(Date.parse(START))
-  const cluster = new ClusterWatch({ config, api: kube, clock, onAnswer: (answer) => answers.push(answer) })
+  const cluster = new ClusterWatch({
+    config,
+    api: kube,
+    clock,
+    onAnswer: (answer) => answers.push(answer),
+    onFault: noFault,
+  })
   t.teardown(() => cluster.stop())
   await cluster.start()
   const last = () => {
@@ -331,7 +338,7 @@ t.test('after its end nothing is told and nothing asked', async (t) => {
   const config = readConfig(text, 'config.yaml', { env: {}, hostname: 'k8s-1' })
   const clock = new VirtualClock(Date.parse(START))
   let told = 0
-  const cluster = new ClusterWatch({ config, api: kube, clock, onAnswer: () => told++ })
+  const cluster = new ClusterWatch({ config, api: kube, clock, onAnswer: () => told++, onFault: noFault })
   await cluster.start()
   cluster.stop()
   const before = [told, kube.requests.length]
@@ -339,4 +346,29 @@ t.test('after its end nothing is told and nothing asked', async (t) => {
   await clock.pass(24 * 3_600_000)
   t.same([told, kube.requests.length], before)
   t.same(kube.followed, [])
+})
+
+t.test('a fault while hearing is told, and what comes next is heard', async (t) => {
+  const kube = withSpegel()
+  const text = 'node: { name: k8s-1, ip: 192.168.1.98 }\n'
+  const config = readConfig(text, 'config.yaml', { env: {}, hostname: 'k8s-1' })
+  const fault = new TypeError('a fault')
+  const faults: unknown[] = []
+  let isBroken = false
+  const answers: ClusterAnswer[] = []
+  const onAnswer = (answer: ClusterAnswer) => {
+    if (isBroken) throw fault
+    answers.push(answer)
+  }
+  const clock = new VirtualClock(Date.parse(START))
+  const cluster = new ClusterWatch({ config, api: kube, clock, onAnswer, onFault: (error) => faults.push(error) })
+  t.teardown(() => cluster.stop())
+  await cluster.start()
+  isBroken = true
+  t.doesNotThrow(() => kube.put(PATHS.pods, podObject('spegel-other')))
+  t.ok(faults.length > 0 && faults.every((it) => it === fault))
+  isBroken = false
+  const before = answers.length
+  kube.remove(PATHS.pods, 'spegel-other')
+  t.ok(answers.length > before)
 })

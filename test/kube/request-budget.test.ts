@@ -7,6 +7,7 @@ import { ClientNodeApi } from '../../src/kube/client-node-api.ts'
 import { ClusterReports } from '../../src/kube/cluster-reports.ts'
 import { ClusterWatch } from '../../src/kube/cluster-watch.ts'
 import type { PutObject } from '../fixtures/memory-kube.ts'
+import { noFault } from '../fixtures/no-fault.ts'
 import {
   daemonSetObject,
   HARBOR_VALUES,
@@ -79,6 +80,7 @@ kubernetes: { events: true, nodeCondition: true }
     onAnswer: ({ failure }) => {
       isUnseen = failure !== null
     },
+    onFault: noFault,
   })
   const reports = new ClusterReports({ api, config, before: null, clock, onFailure: () => {} })
   const nodes = await canaryNodes(

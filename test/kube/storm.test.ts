@@ -4,6 +4,7 @@ import { readConfig } from '../../src/config/read-config.ts'
 import type { ClusterAnswer } from '../../src/drift/cluster-facts.ts'
 import { isSameCluster } from '../../src/drift/cluster-news.ts'
 import { ClusterWatch } from '../../src/kube/cluster-watch.ts'
+import { noFault } from '../fixtures/no-fault.ts'
 import { daemonSetObject, HARBOR_VALUES, nodeObject, podObject, releaseObject } from '../fixtures/spegel-objects.ts'
 import { Told } from '../watch/watched-node.ts'
 import type { Json } from './api-object.ts'
@@ -23,7 +24,7 @@ async function watching(t: Test) {
     all.push(answer)
     answers.push(answer)
   }
-  const watch = new ClusterWatch({ config, api, onAnswer })
+  const watch = new ClusterWatch({ config, api, onAnswer, onFault: noFault })
   t.teardown(() => watch.stop())
   await watch.start()
   await server.journal.reaches(3, ({ verb }) => verb === 'watch')

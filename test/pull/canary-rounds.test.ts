@@ -58,6 +58,7 @@ http: { host: 127.0.0.1, port: 0, tokenFile: '${directory}/token' }
     origin,
     daemon,
     start,
+    failed: (msg: string) => lines.next((it) => it.msg === msg),
     said: (msg: string, via: string) => lines.next((it) => it.msg === msg && it.via === via),
   }
 }
@@ -81,6 +82,16 @@ t.test('a round measures the canary over HTTP and by containerd, and shows what 
   const text = await (await fetch(`${agent.url}/metrics`)).text()
   t.ok((sampleOf(text, 'pullpath_pulls_total', { source: 'first', method: 'probe' }) ?? 0) >= 1)
   t.notMatch(text, 'no-endpoint', 'what was not measured is not counted')
+})
+
+t.test('faults of Pullpath itself are logged as errors, and the next round comes', async (t) => {
+  const get = async () => Promise.reject(new TypeError('a fault'))
+  const it = await site(t, { interval: '1s', kube: { get } as unknown as KubeApi })
+  storeIn(it.origin, makeCanary())
+  const faults = ['measuring the canary failed', 'watching the cluster failed'].map((msg) => it.failed(msg))
+  await it.start()
+  for (const fault of faults) t.match(await fault, { level: 50, err: { type: 'TypeError', message: 'a fault' } })
+  t.match(await it.said('measured', 'origin'), { source: 'first' }, 'by itself')
 })
 
 t.test('where Kubernetes tells the nodes, the canary is measured in slots with them', async (t) => {

@@ -5,6 +5,7 @@ import { CanarySlots, type SlotTurn } from '../../src/pull/canary-slots.ts'
 import { VirtualTime } from '../simulation/virtual-time.ts'
 
 const HOUR = 3_600_000
+const FAULT = new TypeError('a fault')
 const FIRST_SLOT = 494_000
 const START = slotStart(FIRST_SLOT, HOUR)
 
@@ -14,10 +15,13 @@ function members(...names: string[]): ClusterMembers {
 }
 
 /** One node of three, and what it does when, in minutes since the first slot's start. */
-function node(t: Test, { begins = 0, known = members('a', 'b', 'c') as ClusterMembers | null, name = 'b' } = {}) {
+function node(
+  t: Test,
+  { begins = 0, known = members('a', 'b', 'c') as ClusterMembers | null | undefined, name = 'b' } = {},
+) {
   const time = new VirtualTime(START + begins)
   let offset = 0
-  const it = { known, offset: 0, done: [] as string[], take: async (_: SlotTurn) => {} }
+  const it = { known, offset: 0, done: [] as string[], take: async (_: SlotTurn) => {}, faults: [] as unknown[] }
   const note = (what: string) => it.done.push(`${Math.round((time.now - START) / 60_000)}: ${what}`)
   const slots = new CanarySlots({
     name,
@@ -26,6 +30,7 @@ function node(t: Test, { begins = 0, known = members('a', 'b', 'c') as ClusterMe
     nodes: {
       read: async () => {
         note('read')
+        if (it.known === undefined) throw FAULT
         return it.known
       },
     },
@@ -37,6 +42,10 @@ function node(t: Test, { begins = 0, known = members('a', 'b', 'c') as ClusterMe
       },
       alone: async () => void note('alone'),
       abandon: (slot, _tag, why) => void note(`slot ${slot - FIRST_SLOT} ${why}`),
+    },
+    onFault: (error) => {
+      if (error !== FAULT) throw error
+      it.faults.push(error)
     },
     clock: { longestSleep: 30_000, now: () => time.now + offset, sleep: (ms, signal) => time.sleep(ms, signal) },
   })
@@ -150,4 +159,21 @@ t.test('it ends whatever it waits for, and does nothing any more', async (t) => 
   it.done.length = 0
   await it.until(200)
   t.same(it.done, [])
+})
+
+t.test('a fault ends its slot and is told, and the next slot is served', async (t) => {
+  const it = node(t, { begins: -5 * 60_000 })
+  await it.until(1)
+  it.take = async () => {
+    throw FAULT
+  }
+  await it.until(59)
+  t.same(it.faults.splice(0), [FAULT], 'in its turn')
+  it.known = undefined
+  it.take = async () => {}
+  await it.until(119)
+  t.same(it.faults.splice(0), [FAULT], 'in reading the nodes, before anybody waited for them')
+  it.known = members('a', 'b', 'c')
+  await it.until(179)
+  t.match(it.done.at(-1), /turn 0 of slot 2, tag 2/)
 })

@@ -8,6 +8,7 @@ import { Turns } from '../../src/pull/turns.ts'
 import type { Inputs } from '../../src/watch/inputs.ts'
 import { MemoryDaemon } from '../containerd/client/memory-daemon.ts'
 import { daemonFacts, intentOf, mirror, nodeFacts, observing, talosIntent, version } from '../fixtures/intents.ts'
+import { noFault } from '../fixtures/no-fault.ts'
 import { RegistryDouble } from '../registry/registry-double.ts'
 import { Told } from '../watch/watched-node.ts'
 import { CANARY, makeCanary, storeIn } from './stored-canary.ts'
@@ -23,7 +24,7 @@ class CountedTurns extends Turns {
 }
 
 /** A node whose registry is a double on loopback that has the canary, and whose containerd, one in memory, pulls it. */
-async function site(t: Test) {
+async function site(t: Test, onFault: (error: unknown) => void = noFault) {
   const origin = await RegistryDouble.start()
   t.teardown(() => origin.stop())
   const canary = makeCanary({ layers: 1, size: 100 })
@@ -48,10 +49,10 @@ async function site(t: Test) {
   }
   const turns = new CountedTurns()
   const told = new Told<ResolveProof>()
-  const listener = { onProof: (it: ResolveProof) => told.push(it), onWitness: () => {} }
+  const listener = { onProof: (it: ResolveProof) => void told.push(it), onWitness: () => {}, onFault }
   const proofs = new DaemonProofs(config, daemon.client(), turns, listener)
   t.teardown(() => proofs.stop())
-  return { origin, daemon, inputs, turns, told, proofs }
+  return { origin, daemon, inputs, turns, told, listener, proofs }
 }
 
 t.test(
@@ -126,4 +127,33 @@ t.test('a proof that is given up is told to nobody, and leaves nothing', async (
   t.equal(daemon.store('k8s.io').leases.size, 0)
   t.equal(daemon.store('k8s.io').images.size, 0)
   t.equal(told.length, 0)
+})
+
+t.test('a fault of one proof is told, the next one is made, and it ends as ever', async (t) => {
+  const faults = new Told<unknown>()
+  const { inputs, told, listener, proofs } = await site(t, (error) => void faults.push(error))
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const fault = new TypeError('a fault')
+  const { onProof } = listener
+  listener.onProof = () => {
+    throw fault
+  }
+  const first = faults.next(() => true)
+  proofs.consider(inputs)
+  mock.timers.tick(1)
+  t.equal(await first, fault)
+  await new Promise<void>((resolve) => setImmediate(resolve))
+  listener.onProof = onProof
+  const next = told.next(() => true)
+  mock.timers.tick(60 * MINUTE)
+  t.equal((await next).outcome, 'resolved')
+  await new Promise<void>((resolve) => setImmediate(resolve))
+  listener.onProof = () => {
+    throw fault
+  }
+  const last = faults.next(() => true)
+  mock.timers.tick(60 * MINUTE)
+  await last
+  await t.resolves(proofs.stop())
 })

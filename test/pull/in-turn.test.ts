@@ -2,6 +2,7 @@ import { mock } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import { InTurn, type Turn } from '../../src/pull/in-turn.ts'
+import { noFault } from '../fixtures/no-fault.ts'
 
 t.beforeEach(() => {
   mock.timers.enable({ apis: ['setTimeout'] })
@@ -30,7 +31,7 @@ const turnsOf = (done: string[], keys: string): Turn[] =>
 
 t.test('each has its turn every interval, the new ones soon', async (t) => {
   const done: string[] = []
-  const inTurn = new InTurn(10_000, half)
+  const inTurn = new InTurn(10_000, noFault, half)
   inTurn.set(turnsOf(done, 'ab'))
   await tick(400)
   t.same(done, [])
@@ -60,7 +61,7 @@ t.test('never two at a time', async (t) => {
       running--
     },
   })
-  const inTurn = new InTurn(1_000, half)
+  const inTurn = new InTurn(1_000, noFault, half)
   inTurn.set(['a', 'b', 'c'].map(slow))
   for (let round = 0; round < 6; round++) {
     await tick(2_000)
@@ -77,7 +78,7 @@ t.test('two nodes that start together do not go on together', async (t) => {
     [1, 1_000, 12_000],
   ] as const) {
     const done: string[] = []
-    const inTurn = new InTurn(10_000, () => random)
+    const inTurn = new InTurn(10_000, noFault, () => random)
     inTurn.set(turnsOf(done, 'a'))
     await tick(first + 100)
     t.equal(done.length, 1)
@@ -87,4 +88,25 @@ t.test('two nodes that start together do not go on together', async (t) => {
     t.equal(done.length, 2)
     inTurn.stop()
   }
+})
+
+t.test('a fault of one turn is told, and all have their next', async (t) => {
+  const done: string[] = []
+  const told: unknown[] = []
+  const fault = new TypeError('a fault')
+  const faulty: Turn = {
+    key: 'faulty',
+    run: async () => {
+      done.push('faulty')
+      throw fault
+    },
+  }
+  const inTurn = new InTurn(10_000, (error) => told.push(error), half)
+  inTurn.set([faulty, ...turnsOf(done, 'a')])
+  await tick(600)
+  t.same(done, ['faulty', 'a'])
+  await tick(10_000)
+  t.same(done, ['faulty', 'a', 'faulty', 'a'])
+  t.same(told, [fault, fault])
+  inTurn.stop()
 })

@@ -7,6 +7,7 @@ import { NOTHING_PROBED, type Probes } from '../../src/drift/probes.ts'
 import { directoryNode, fileNode } from '../../src/hosts/tree.ts'
 import { ProbeRounds } from '../../src/pull/probe-rounds.ts'
 import { daemonFacts, intentOf, mirror, nodeFacts, observing, talosIntent } from '../fixtures/intents.ts'
+import { noFault } from '../fixtures/no-fault.ts'
 import { Told } from '../watch/watched-node.ts'
 
 /** Takes connections and never says a word. */
@@ -47,12 +48,17 @@ t.test('endpoints that hang are asked one at a time: nothing piles up, and nothi
   const eager = { ...config, probe: { ...config.probe, interval: 5, timeout: 100 } }
   const outcomes: Probes[] = []
   const enough = Promise.withResolvers<void>()
-  const rounds = new ProbeRounds(eager, { endpoints: [], harbor: null, spegel: null }, (found) => {
-    outcomes.push(found)
-    // An evaluation follows every answer.
-    void rounds.consider(inputs)
-    if (outcomes.length === 6) enough.resolve()
-  })
+  const rounds = new ProbeRounds(
+    eager,
+    { endpoints: [], harbor: null, spegel: null },
+    (found) => {
+      outcomes.push(found)
+      // An evaluation follows every answer.
+      void rounds.consider(inputs)
+      if (outcomes.length === 6) enough.resolve()
+    },
+    noFault,
+  )
   await rounds.consider(inputs)
   await enough.promise
   rounds.stop()
@@ -80,10 +86,15 @@ t.test('an endpoint that answers as before is told now and then, one that fails 
   const config = readConfig('node: { name: k8s-1, ip: 127.0.0.1 }\n', 'config.yaml', { env: {}, hostname: 'k8s-1' })
   const told = new Told<Probes>()
   let count = 0
-  const rounds = new ProbeRounds({ ...config, probe: { ...config.probe, interval: 100 } }, NOTHING_PROBED, (found) => {
-    count += 1
-    told.push(found)
-  })
+  const rounds = new ProbeRounds(
+    { ...config, probe: { ...config.probe, interval: 100 } },
+    NOTHING_PROBED,
+    (found) => {
+      count += 1
+      told.push(found)
+    },
+    noFault,
+  )
   t.teardown(() => rounds.stop())
   await rounds.consider(inputs)
   const first = await told.next(({ endpoints }) => endpoints[0]?.failure === null)

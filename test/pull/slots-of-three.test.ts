@@ -10,6 +10,7 @@ import { CanaryRounds } from '../../src/pull/canary-rounds.ts'
 import { Turns } from '../../src/pull/turns.ts'
 import { MemoryDaemon } from '../containerd/client/memory-daemon.ts'
 import { daemonFacts, intentOf, mirror, nodeFacts, observing, talosIntent } from '../fixtures/intents.ts'
+import { noFault } from '../fixtures/no-fault.ts'
 import { RegistryDouble } from '../registry/registry-double.ts'
 import { SteppedTime } from './stepped-time.ts'
 import { CANARY, makeCanary, storeIn } from './stored-canary.ts'
@@ -35,7 +36,7 @@ async function peerOf(daemon: MemoryDaemon): Promise<{ url: string; server: Serv
 }
 
 /** Three agents on nodes without mirrors: whoever is not first has the bytes from the origin although a peer has them. */
-async function cluster(t: Test, { methods = '[probe, containerd]' } = {}) {
+async function cluster(t: Test, { methods = '[probe, containerd]', tags = TAGS } = {}) {
   const origin = await RegistryDouble.start()
   t.teardown(() => origin.stop())
   const daemons = NAMES.map(() => new MemoryDaemon())
@@ -70,7 +71,7 @@ async function cluster(t: Test, { methods = '[probe, containerd]' } = {}) {
   const rounds = NAMES.map((node, place) => {
     const others = peers.filter((_, other) => other !== place).map(({ url }) => `'${url}'`)
     const text = `node: { name: ${node}, ip: 192.168.1.98 }
-canary: { tags: ${TAGS}, interval: 1h, methods: ${methods} }
+canary: { tags: ${tags}, interval: 1h, methods: ${methods} }
 spegel: { peers: [${others.join(', ')}] }
 `
     return new CanaryRounds({
@@ -80,6 +81,7 @@ spegel: { peers: [${others.join(', ')}] }
       leastPause: 0,
       nodes: Promise.resolve({ read: async () => members() }),
       clock: time.clock(node),
+      onFault: noFault,
       onPull: (pull) => site.pulls.push({ ...pull, node, slot: Math.floor(time.now / HOUR) - FIRST_SLOT }),
     })
   })
@@ -170,6 +172,19 @@ t.test('a measurement by request disturbs no slot', async (t) => {
     'the tag of the slot before',
   )
   t.match(await wait(first?.measure('origin').id), { image: /:home-1$/, source: 'first' })
+})
+
+t.test('with one tag containerd pulls nothing by request, and what pulls nothing is measured', async (t) => {
+  const it = await cluster(t, { tags: 1 })
+  const [first] = it.rounds
+  await it.until(1)
+  t.throws(() => first?.measure('containerd'), { code: 'PP_REQUEST_INVALID', advice: /canary\.tags to 2/ })
+  const { id } = first?.measure('origin') ?? {}
+  while (!it.pulls.some((pull) => pull.id === id)) await new Promise<void>((resolve) => setImmediate(resolve))
+  t.match(
+    it.pulls.find((pull) => pull.id === id),
+    { image: /:tag-0$/, failure: null },
+  )
 })
 
 t.test('a node that came too late for its turn knows the others all the same', async (t) => {

@@ -5,6 +5,7 @@ import { SpegelEndpoints } from '../../src/kube/spegel-endpoints.ts'
 import { roundTag } from '../../src/pull/canary-names.ts'
 import { CanarySlots } from '../../src/pull/canary-slots.ts'
 import { type SlotMeasurement, SlotRounds } from '../../src/pull/slot-rounds.ts'
+import { noFault } from '../fixtures/no-fault.ts'
 import { endpoint, slicesOf } from '../kube/slices.ts'
 import { ModelCluster, type ModelConditions, ModelNode } from './model-cluster.ts'
 import { randomOf, VirtualTime } from './virtual-time.ts'
@@ -161,7 +162,7 @@ class Simulation {
       now: clock.now,
     })
     const work = this.#workOf(node)
-    const slots = new CanarySlots({ name: node.name, interval, tags, nodes, work, clock })
+    const slots = new CanarySlots({ name: node.name, interval, tags, nodes, work, clock, onFault: noFault })
     this.#agents.set(node, slots)
     slots.start()
   }
