@@ -34,7 +34,7 @@ t.test('it serves until it is interrupted, and the lines it prints work', async 
   const answers: [RegExp, number, RegExp][] = [
     [/curl -s (\S+\/metrics)/, 200, /^pullpath_mirror_effective\{registry="harbor\.test"\} 1$/m],
     [/curl -s '(\S+explain\?\S+)'/, 200, /"registry":"harbor\.test"/],
-    [/curl -s (\S+\/findings)/, 200, /^\[\]$/],
+    [/curl -s (\S+\/findings)/, 200, /^\[\]\n$/],
     [/curl -i '(\S+hello\S+)'/, 200, /"schemaVersion":2/],
     [/curl -i '(\S+fresh\S+)'/, 404, /could not find peer/],
     [/Harbor:[\s\S]*fresh[\s\S]*curl -i '(\S+fresh\S+)'/, 200, /"schemaVersion":2/],
