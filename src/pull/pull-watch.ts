@@ -6,7 +6,7 @@ import type { Subject } from './subject.ts'
  * How often it is looked what is being written, in milliseconds: the manifest, which ends the resolve, is there for a
  * few; what takes longer than a second is looked at seldom.
  */
-const LOOKS = { first: 2, next: 20, firstSecond: 1_000, later: 100 }
+const LOOKS = { first: 2, next: 50, firstSecond: 1_000, later: 100 }
 const EVENTS = ['topic~="^/images/create"', 'topic~="^/snapshot/(prepare|commit)"']
 
 /** Looks at what containerd does while it pulls one image. Errors of the daemon are the pull's to tell. */
