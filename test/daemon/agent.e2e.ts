@@ -23,8 +23,9 @@ import type { PullProfile, RegistrySettings } from './daemon-configuration.ts'
 import { makeImage } from './image.ts'
 import { type Network, startNetwork } from './network.ts'
 import type { ListenerPlan, Plan } from './plan.ts'
+import { onEachDaemon, USUAL_DAEMONS, withRealDaemons } from './real-daemons.ts'
 import { HARBOR } from './site.ts'
-import { type Containerd, missingTools, unpackedContainerd } from './tools.ts'
+import { type Containerd, unpackedContainerd } from './tools.ts'
 
 const CANARY = 'library/pullpath-canary'
 /** Where the mirrors of this node listen: the recording registry's plain ports of a loopback address. */
@@ -46,16 +47,7 @@ function nothing(): ListenerPlan {
   return { head: absent, manifests: absent, blobs: absent }
 }
 
-const PROFILES = [
-  [2, 'talos'],
-  [2, 'default'],
-  [1, 'talos'],
-] as const
-
-const missing = missingTools()
-if (missing === null) testAll()
-else if (process.env.CI === 'true') t.fail(`the tests of real daemons cannot run: ${missing}`)
-else t.plan(0, `the tests of real daemons did not run: ${missing}`)
+await withRealDaemons(t, testAll)
 
 interface Site {
   directory: string
@@ -145,14 +137,7 @@ const httpLost = (tree: DirectoryNode): DirectoryNode => {
 }
 
 function testAll(): void {
-  t.setTimeout(0)
-  for (const [major, profile] of PROFILES) {
-    const containerd = unpackedContainerd(major)
-    t.test(`containerd ${containerd.version.text}, ${profile} configuration`, async (t) => {
-      t.setTimeout(0)
-      await testFactsAndProofs(t, containerd, profile)
-    })
-  }
+  onEachDaemon(t, USUAL_DAEMONS, testFactsAndProofs)
   for (const profile of ['talos', 'default'] as const) {
     t.test(`a list in config_path under ${profile === 'talos' ? 'local pull' : 'the transfer service'}`, async (t) => {
       t.setTimeout(0)

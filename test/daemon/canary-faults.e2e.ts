@@ -16,15 +16,11 @@ import { commandInside } from './command-inside.ts'
 import type { PullProfile } from './daemon-configuration.ts'
 import type { ImageOptions } from './image.ts'
 import type { ListenerPlan } from './plan.ts'
+import { onEachDaemon, USUAL_DAEMONS, withRealDaemons } from './real-daemons.ts'
 import { HARBOR } from './site.ts'
 import { sizeOf } from './subject-of.ts'
-import { type Containerd, missingTools, unpackedContainerd } from './tools.ts'
+import type { Containerd } from './tools.ts'
 
-const PROFILES = [
-  [2, 'talos'],
-  [2, 'default'],
-  [1, 'talos'],
-] as const
 const OPTIONS: ContainerdPullOptions = {
   image: 'canary',
   mirrors: { targets: 0, resolve: false, others: false, marksOwn: null },
@@ -100,26 +96,17 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'an index without this platform': { plan: {}, image: { index: 'foreign' }, reason: 'platform-missing' },
 }
 
-const missing = missingTools()
-if (missing === null) testAll()
-else if (process.env.CI === 'true') t.fail(`the tests of real daemons cannot run: ${missing}`)
-else t.plan(0, `the tests of real daemons did not run: ${missing}`)
+await withRealDaemons(t, testAll)
 
 function testAll(): void {
-  t.setTimeout(0)
-  for (const [major, profile] of PROFILES) {
-    const containerd = unpackedContainerd(major)
-    t.test(`containerd ${containerd.version.text}, ${profile} configuration`, async (t) => {
-      t.setTimeout(0)
-      await testOne(t, containerd, profile)
-      await t.test('a disk that is full', (t) => testFullDisk(t, containerd, profile))
-      await t.test('one that is given up', (t) => testGivenUp(t, containerd, profile))
-    })
-  }
+  onEachDaemon(t, USUAL_DAEMONS, async (t, containerd, profile) => {
+    await testOne(t, containerd, profile)
+    await t.test('a disk that is full', (t) => testFullDisk(t, containerd, profile))
+    await t.test('one that is given up', (t) => testGivenUp(t, containerd, profile))
+  })
 }
 
 async function testOne(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
-  t.setTimeout(0)
   const { serve, client, left } = await startCanarySite(t, containerd, profile)
   const works = async (t: Test) => {
     t.same(await left(), NOTHING, 'nothing of it is left')

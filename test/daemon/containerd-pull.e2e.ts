@@ -18,20 +18,16 @@ import type { PullProfile } from './daemon-configuration.ts'
 import { makeImage } from './image.ts'
 import { startNetwork } from './network.ts'
 import type { ListenerPlan } from './plan.ts'
+import { onEachDaemon, USUAL_DAEMONS, withRealDaemons } from './real-daemons.ts'
 import { HARBOR } from './site.ts'
 import { sizeOf, subjectOf } from './subject-of.ts'
-import { type Containerd, missingTools, unpackedContainerd } from './tools.ts'
+import type { Containerd } from './tools.ts'
 
 /** What breaks off in these tests: unlike the manifest it stays under way. */
 const BODIES = ['ref~="^config-"', 'ref~="^layer-"']
 
 const REPOSITORY = 'library/pullpath-canary'
 const LAYER_BYTES = 2_000_000
-const PROFILES = [
-  [2, 'talos'],
-  [2, 'default'],
-  [1, 'talos'],
-] as const
 /** Without mirrors, and with nobody to ask: what comes is the origin's, and what peers have is not known. */
 const OPTIONS: ContainerdPullOptions = {
   image: 'canary',
@@ -42,21 +38,9 @@ const OPTIONS: ContainerdPullOptions = {
   patience: 0,
 }
 
-const missing = missingTools()
-if (missing === null) testAll()
-else if (process.env.CI === 'true') t.fail(`the tests of real daemons cannot run: ${missing}`)
-else t.plan(0, `the tests of real daemons did not run: ${missing}`)
-
-function testAll(): void {
-  t.setTimeout(0)
-  for (const [major, profile] of PROFILES) {
-    const containerd = unpackedContainerd(major)
-    t.test(`containerd ${containerd.version.text}, ${profile} configuration`, (t) => testOne(t, containerd, profile))
-  }
-}
+await withRealDaemons(t, () => onEachDaemon(t, USUAL_DAEMONS, testOne))
 
 async function testOne(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
-  t.setTimeout(0)
   const directory = mkdtempSync(join(tmpdir(), 'pullpath-pull-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const network = await startNetwork(join(directory, 'network'))

@@ -22,12 +22,9 @@ import { runSettings } from './generate/seed.ts'
 import { knownCases, recordedOn } from './known-cases.ts'
 import { nameOf, type Profile, testedProfiles, withDaemon } from './profiles.ts'
 import type { PullCase, Seen } from './pull-case.ts'
-import { missingTools } from './tools.ts'
+import { withRealDaemons } from './real-daemons.ts'
 
-const missing = missingTools()
-if (missing === null) await testAll()
-else if (process.env.CI === 'true') t.fail(`the tests of real daemons cannot run: ${missing}`)
-else t.plan(0, `the tests of real daemons did not run: ${missing}`)
+await withRealDaemons(t, testAll)
 
 async function testAll(): Promise<void> {
   const { seed, cases } = runSettings()

@@ -17,35 +17,19 @@ import { CANARY_REPOSITORY, type CanarySite, NOTHING, startCanarySite } from './
 import { commandInside } from './command-inside.ts'
 import type { PullProfile } from './daemon-configuration.ts'
 import type { PlannedAnswer } from './plan.ts'
+import { onEachDaemon, USUAL_DAEMONS, withRealDaemons } from './real-daemons.ts'
 import { HARBOR } from './site.ts'
-import { type Containerd, missingTools, unpackedContainerd } from './tools.ts'
+import type { Containerd } from './tools.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
-const PROFILES = [
-  [2, 'talos'],
-  [2, 'default'],
-  [1, 'talos'],
-] as const
 /** What is under way for good: unlike the manifest it is not over in a moment. */
 const BODIES = ['ref~="^config-"', 'ref~="^layer-"']
 const HALF: PlannedAnswer = { kind: 'half' }
 const SERVED: PlannedAnswer = { kind: 'served' }
 
-const missing = missingTools()
-if (missing === null) testAll()
-else if (process.env.CI === 'true') t.fail(`the tests of real daemons cannot run: ${missing}`)
-else t.plan(0, `the tests of real daemons did not run: ${missing}`)
-
-function testAll(): void {
-  t.setTimeout(0)
-  for (const [major, profile] of PROFILES) {
-    const containerd = unpackedContainerd(major)
-    t.test(`containerd ${containerd.version.text}, ${profile} configuration`, (t) => testOne(t, containerd, profile))
-  }
-}
+await withRealDaemons(t, () => onEachDaemon(t, USUAL_DAEMONS, testOne))
 
 async function testOne(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
-  t.setTimeout(0)
   const site = await startCanarySite(t, containerd, profile)
   const { serve, left, restart } = site
   const hasWitness = containerd.version.major >= 2

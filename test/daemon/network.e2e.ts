@@ -10,14 +10,13 @@ import t, { type Test } from 'tap'
 import { startNetwork } from './network.ts'
 import { testedProfiles, withDaemon } from './profiles.ts'
 import type { PullCase } from './pull-case.ts'
+import { withRealDaemons } from './real-daemons.ts'
 import { HARBOR } from './site.ts'
-import { missingTools } from './tools.ts'
 
 /** Of the blocks that are kept for documents, so that nobody would be asked even where the isolation fails. */
 const OUTSIDE = ['203.0.113.1', '192.168.1.107', '2001:db8::1']
 
-const missing = missingTools()
-if (missing === null) {
+await withRealDaemons(t, () => {
   t.test('the namespace has a loopback, and no way out', testNamespace)
   for (const tested of testedProfiles()) {
     const name = `${tested.containerd.version.text}, ${tested.profile} configuration`
@@ -36,8 +35,7 @@ if (missing === null) {
       }),
     )
   }
-} else if (process.env.CI === 'true') t.fail(`the tests of real daemons cannot run: ${missing}`)
-else t.plan(0, `the tests of real daemons did not run: ${missing}`)
+})
 
 async function testNamespace(t: Test): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'pullpath-network-'))

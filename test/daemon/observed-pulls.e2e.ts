@@ -28,8 +28,9 @@ import type { PullProfile } from './daemon-configuration.ts'
 import { digestOf, makeImage, type TestImage } from './image.ts'
 import { startNetwork } from './network.ts'
 import type { ListenerPlan } from './plan.ts'
+import { onEachDaemon, withRealDaemons } from './real-daemons.ts'
 import { HARBOR } from './site.ts'
-import { type Containerd, missingTools, unpackedContainerd } from './tools.ts'
+import type { Containerd } from './tools.ts'
 
 const PROFILES = [
   [2, 'talos'],
@@ -40,21 +41,9 @@ const PROFILES = [
 const CANARY = 'library/pullpath-canary'
 const NO_MIRRORS = { targets: 0, resolve: false, others: false, marksOwn: null }
 
-const missing = missingTools()
-if (missing === null) testAll()
-else if (process.env.CI === 'true') t.fail(`the tests of real daemons cannot run: ${missing}`)
-else t.plan(0, `the tests of real daemons did not run: ${missing}`)
-
-function testAll(): void {
-  t.setTimeout(0)
-  for (const [major, profile] of PROFILES) {
-    const containerd = unpackedContainerd(major)
-    t.test(`containerd ${containerd.version.text}, ${profile} configuration`, (t) => testOne(t, containerd, profile))
-  }
-}
+await withRealDaemons(t, () => onEachDaemon(t, PROFILES, testOne))
 
 async function testOne(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
-  t.setTimeout(0)
   const isDiscarding = containerd.version.major === 1 && profile === 'talos'
   const hasBytes = (t: Test, told: Pull | undefined, image: TestImage, name = 'all of its bytes') => {
     // 1.7 tells of no content: a layer that is discarded right after it was unpacked may go unseen.

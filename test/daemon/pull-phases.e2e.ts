@@ -19,9 +19,10 @@ import type { PullProfile } from './daemon-configuration.ts'
 import { startGatedRegistry } from './gated-registry.ts'
 import { makeImage } from './image.ts'
 import { startNetwork } from './network.ts'
+import { onEachDaemon, USUAL_DAEMONS, withRealDaemons } from './real-daemons.ts'
 import { HARBOR } from './site.ts'
 import { subjectOf } from './subject-of.ts'
-import { type Containerd, missingTools, unpackedContainerd } from './tools.ts'
+import type { Containerd } from './tools.ts'
 
 const PORT = 8080
 const REGISTRY = `${HARBOR}:${PORT}`
@@ -34,33 +35,12 @@ const [LAYERS, TOGETHER] = [4, 3]
  * milliseconds: either may be short of the truth by one.
  */
 const CLOCK_STEP = 1
-/** `waitsWithin`: whether a layer's phase includes its wait for a free download. */
-const PROFILES = [
-  { major: 2, profile: 'talos', waitsWithin: true },
-  { major: 2, profile: 'default', waitsWithin: true },
-  { major: 1, profile: 'talos', waitsWithin: false },
-] as const
 
-const missing = missingTools()
-if (missing === null) testAll()
-else if (process.env.CI === 'true') t.fail(`the tests of real daemons cannot run: ${missing}`)
-else t.plan(0, `the tests of real daemons did not run: ${missing}`)
+await withRealDaemons(t, () => onEachDaemon(t, USUAL_DAEMONS, testOne))
 
-function testAll(): void {
-  t.setTimeout(0)
-  for (const { major, profile, waitsWithin } of PROFILES) {
-    const containerd = unpackedContainerd(major)
-    t.test(`containerd ${containerd.version.text}, ${profile} configuration`, (t) =>
-      testOne(t, { containerd, profile, waitsWithin }),
-    )
-  }
-}
-
-async function testOne(
-  t: Test,
-  { containerd, profile, waitsWithin }: { containerd: Containerd; profile: PullProfile; waitsWithin: boolean },
-): Promise<void> {
-  t.setTimeout(0)
+async function testOne(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
+  // Whether a layer's phase includes its wait for a free download.
+  const waitsWithin = containerd.version.major >= 2
   const directory = mkdtempSync(join(tmpdir(), 'pullpath-phases-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const network = await startNetwork(join(directory, 'network'))

@@ -18,9 +18,10 @@ import type { HostsFiles } from './hosts-files.ts'
 import { makeImage, type TestImage } from './image.ts'
 import type { ListenerPlan, Plan, PlannedAnswer } from './plan.ts'
 import { referenceOf } from './pull-case.ts'
+import { withRealDaemons } from './real-daemons.ts'
 import type { Recorded } from './registry.ts'
 import { HARBOR } from './site.ts'
-import { furtherContainerds, missingTools, unpackedContainerd } from './tools.ts'
+import { furtherContainerds, unpackedContainerd } from './tools.ts'
 import { WitnessedNode } from './witnessed-node.ts'
 
 /** Each once found a disagreement that was none; what is found with others belongs among them. */
@@ -311,7 +312,4 @@ function sorted<T>(lines: readonly T[]): T[] {
   return [...lines].sort()
 }
 
-const missing = missingTools()
-if (missing === null) await testAll()
-else if (process.env.CI === 'true') t.fail(`the tests of real daemons cannot run: ${missing}`)
-else t.plan(0, `the tests of real daemons did not run: ${missing}`)
+await withRealDaemons(t, testAll)
