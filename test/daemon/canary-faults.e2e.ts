@@ -9,9 +9,9 @@
 import { execFileSync } from 'node:child_process'
 import t, { type Test } from 'tap'
 import { parseImageReference } from '../../src/containerd/reference.ts'
-import { type ContainerdPullOptions, pullByContainerd } from '../../src/pull/containerd-pull.ts'
+import { pullByContainerd } from '../../src/pull/containerd-pull.ts'
 import { removeAgain, removeCanary } from '../../src/pull/node-images.ts'
-import { NOTHING, startCanarySite } from './canary-site.ts'
+import { NOTHING, PULL_OPTIONS, startCanarySite } from './canary-site.ts'
 import { commandInside } from './command-inside.ts'
 import type { PullProfile } from './daemon-configuration.ts'
 import type { ImageOptions } from './image.ts'
@@ -21,14 +21,6 @@ import { HARBOR } from './site.ts'
 import { sizeOf } from './subject-of.ts'
 import type { Containerd } from './tools.ts'
 
-const OPTIONS: ContainerdPullOptions = {
-  image: 'canary',
-  mirrors: { targets: 0, resolve: false, others: false, marksOwn: null },
-  sight: null,
-  hasDiskPressure: async () => false,
-  deadline: 20_000,
-  patience: 0,
-}
 const absent = [{ kind: 'status', status: 404 }] as const
 
 interface Fault {
@@ -110,12 +102,12 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
   const { serve, client, left } = await startCanarySite(t, containerd, profile)
   const works = async (t: Test) => {
     t.same(await left(), NOTHING, 'nothing of it is left')
-    t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
+    t.match(await pullByContainerd(client, await serve(), { ...PULL_OPTIONS, image: 'absent' }), { failure: null })
     t.same(await left(), NOTHING, 'the next one works')
   }
-  for (const [name, { plan, image = {}, reason, deadline = OPTIONS.deadline }] of Object.entries(FAULTS)) {
+  for (const [name, { plan, image = {}, reason, deadline = PULL_OPTIONS.deadline }] of Object.entries(FAULTS)) {
     await t.test(name, async (t) => {
-      const pull = await pullByContainerd(client, await serve(plan, image), { ...OPTIONS, deadline })
+      const pull = await pullByContainerd(client, await serve(plan, image), { ...PULL_OPTIONS, deadline })
       t.match(pull, { failure: { reason }, source: 'unknown' })
       t.comment(pull.failure?.message)
       await works(t)
@@ -125,7 +117,7 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
     for (const index of [true, 'others'] as const) {
       const subject = await serve({}, { index })
       t.equal(subject.objects.filter((it) => it.kind === 'manifest').length, 2)
-      const pull = await pullByContainerd(client, subject, { ...OPTIONS, image: 'absent' })
+      const pull = await pullByContainerd(client, subject, { ...PULL_OPTIONS, image: 'absent' })
       t.match(pull, { failure: null, bytes: sizeOf(subject) })
       t.equal(pull.phases.filter((it) => it.name === 'unpack').length, 2)
       t.same(await left(), NOTHING)
@@ -135,7 +127,7 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
     const { reference, imageId } = await serve()
     const other = `${HARBOR}/library/other`
     const { cri } = client
-    for (const it of [reference.image, `${other}:v1`]) await cri.pullImage(it, OPTIONS.deadline)
+    for (const it of [reference.image, `${other}:v1`]) await cri.pullImage(it, PULL_OPTIONS.deadline)
     const parties = { cri, store: client.inNamespace('k8s.io') }
     await removeAgain(parties, reference)
     const { images } = await left()
@@ -150,7 +142,7 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
   })
   await t.test('its layers are compressed by zstd', async (t) => {
     const subject = await serve({}, { compression: 'zstd' })
-    const pull = await pullByContainerd(client, subject, { ...OPTIONS, image: 'absent' })
+    const pull = await pullByContainerd(client, subject, { ...PULL_OPTIONS, image: 'absent' })
     t.match(pull, { failure: null, bytes: sizeOf(subject) })
     t.equal(pull.phases.filter((it) => it.name === 'unpack').length, 2)
     await works(t)
@@ -175,11 +167,11 @@ async function testFullDisk(t: Test, containerd: Containerd, profile: PullProfil
     'while a layer is unpacked': { layers: 1, fileBytes: 2 * SMALL_DISK, compression: 'zstd' as const },
   })) {
     await t.test(name, async (t) => {
-      const pull = await pullByContainerd(client, await serve({}, options), OPTIONS)
+      const pull = await pullByContainerd(client, await serve({}, options), PULL_OPTIONS)
       t.match(pull, { failure: { reason: 'disk-full' }, source: 'unknown' })
       t.comment(pull.failure?.message)
       t.same(await left(), NOTHING, 'nothing of it is left')
-      t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
+      t.match(await pullByContainerd(client, await serve(), { ...PULL_OPTIONS, image: 'absent' }), { failure: null })
       t.same(await left(), NOTHING, 'the next one works')
     })
   }
@@ -210,7 +202,7 @@ async function testGivenUp(t: Test, containerd: Containerd, profile: PullProfile
           onDown: () => {},
         })
         await heard.promise
-        const { failure } = await pullByContainerd(client, subject, { ...OPTIONS, signal: ending.signal })
+        const { failure } = await pullByContainerd(client, subject, { ...PULL_OPTIONS, signal: ending.signal })
         subscription.close()
         if (failure === null) {
           t.comment('it was over by then')
@@ -223,7 +215,7 @@ async function testGivenUp(t: Test, containerd: Containerd, profile: PullProfile
         const asked = await network.end()
         const resolves = asked.filter((it) => it.kind === 'request' && it.method === 'HEAD')
         t.equal(resolves.length, 1, 'and no further pull was made')
-        t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
+        t.match(await pullByContainerd(client, await serve(), { ...PULL_OPTIONS, image: 'absent' }), { failure: null })
         t.same(await left(), NOTHING, 'the next one works')
       })
     }

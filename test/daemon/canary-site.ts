@@ -1,20 +1,22 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import type { Test } from 'tap'
-import type { DaemonClient } from '../../src/containerd/client/daemon-client.ts'
-import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client.ts'
+import type { ContainerdPullOptions } from '../../src/pull/containerd-pull.ts'
 import type { Subject } from '../../src/pull/subject.ts'
-import { memoryOf, startDaemon } from './daemon.ts'
-import type { PullProfile } from './daemon-configuration.ts'
+import { type HarborDaemon, startHarborDaemon } from './harbor-daemon.ts'
 import { type ImageOptions, makeImage } from './image.ts'
-import { type Network, startNetwork } from './network.ts'
 import type { ListenerPlan } from './plan.ts'
 import { HARBOR } from './site.ts'
 import { subjectOf } from './subject-of.ts'
-import type { Containerd } from './tools.ts'
 
 export const CANARY_REPOSITORY = 'library/pullpath-canary'
+
+/** Without mirrors, and with nobody to ask: what comes is the origin's, and what peers have is not known. */
+export const PULL_OPTIONS: ContainerdPullOptions = {
+  image: 'canary',
+  mirrors: { targets: 0, resolve: false, others: false, marksOwn: null },
+  sight: null,
+  hasDiskPressure: async () => false,
+  deadline: 20_000,
+  patience: 0,
+}
 
 /** What a daemon has in one namespace. */
 export interface Remains {
@@ -27,46 +29,28 @@ export interface Remains {
 /** Of one that was never asked for anything. */
 export const NOTHING: Remains = { images: [], ingests: [], leases: [], contents: 0 }
 
-/** A daemon whose only registry is the recording one in the place of Harbor, and what it has. */
-export interface CanarySite {
-  directory: string
-  network: Network
-  hosts: string
-  socket: string
-  client: DaemonClient
+/** Such a daemon, the canaries that Harbor has, and what the daemon has. */
+export interface CanarySite extends HarborDaemon {
   /** Harbor has a new canary, by every tag, and answers by this plan. */
   serve(plan?: ListenerPlan, options?: Partial<ImageOptions>): Promise<Subject>
   /** What a namespace of the daemon has; by default CRI's. */
   left(namespace?: string): Promise<Remains>
-  /** Kills the daemon; resolves when another one serves in its place. */
-  restart(): Promise<void>
 }
 
-/** `prepare` is called before the daemon is started, with the directory that will be its root. */
-export async function startCanarySite(
-  t: Test,
-  containerd: Containerd,
-  profile: PullProfile,
-  prepare: (network: Network, root: string) => void = () => {},
-): Promise<CanarySite> {
-  const directory = mkdtempSync(join(tmpdir(), 'pullpath-faults-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const network = await startNetwork(join(directory, 'network'))
-  t.teardown(() => network.stop())
-  const node = join(directory, 'node')
-  prepare(network, join(memoryOf(node, network), 'root'))
-  const start = () => startDaemon(node, { containerd, network, profile })
-  let daemon = await start()
-  t.teardown(() => daemon.stop())
-  const hosts = join(daemon.roots, 'hosts', HARBOR)
-  mkdirSync(hosts, { recursive: true })
-  writeFileSync(join(hosts, 'hosts.toml'), `server = 'http://${HARBOR}'\n[host.'http://${HARBOR}']\n`)
-  const client = openDaemonClient(daemon.socket)
-  t.teardown(() => client.close())
+/** As startHarborDaemon. */
+export async function startCanarySite(...site: Parameters<typeof startHarborDaemon>): Promise<CanarySite> {
+  const harbor = await startHarborDaemon(...site)
+  const { network, client } = harbor
   let images = 0
   const serve = async (plan: ListenerPlan = {}, options: Partial<ImageOptions> = {}): Promise<Subject> => {
     images += 1
-    const made = makeImage(CANARY_REPOSITORY, { layers: 2, index: false, layerBytes: 100_000 + images, ...options })
+    const made = makeImage(CANARY_REPOSITORY, {
+      layers: 2,
+      index: false,
+      layerBytes: 100_000,
+      salt: `${images}`,
+      ...options,
+    })
     await network.begin({
       plan: { otherwise: {}, listeners: { [`${HARBOR}:80`]: plan }, keepAlive: false },
       image: made,
@@ -82,10 +66,5 @@ export async function startCanarySite(
       contents: (await store.contents([])).length,
     }
   }
-  const restart = async () => {
-    process.kill(daemon.pid, 'SIGKILL')
-    await daemon.ended
-    daemon = await start()
-  }
-  return { directory, network, hosts: dirname(hosts), socket: daemon.socket, client, serve, left, restart }
+  return { ...harbor, serve, left }
 }

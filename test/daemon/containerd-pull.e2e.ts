@@ -6,71 +6,29 @@
  *
  * Needs root and what `.ci/tools` unpacks.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client.ts'
 import type { Pull } from '../../src/drift/pull.ts'
-import { type ContainerdPullOptions, pullByContainerd } from '../../src/pull/containerd-pull.ts'
-import { type Daemon, startDaemon } from './daemon.ts'
+import { pullByContainerd } from '../../src/pull/containerd-pull.ts'
+import { NOTHING, PULL_OPTIONS, startCanarySite } from './canary-site.ts'
 import type { PullProfile } from './daemon-configuration.ts'
-import { makeImage } from './image.ts'
-import { startNetwork } from './network.ts'
 import type { ListenerPlan } from './plan.ts'
 import { onEachDaemon, USUAL_DAEMONS, withRealDaemons } from './real-daemons.ts'
 import { HARBOR } from './site.ts'
-import { sizeOf, subjectOf } from './subject-of.ts'
+import { sizeOf } from './subject-of.ts'
 import type { Containerd } from './tools.ts'
 
 /** What breaks off in these tests: unlike the manifest it stays under way. */
 const BODIES = ['ref~="^config-"', 'ref~="^layer-"']
 
-const REPOSITORY = 'library/pullpath-canary'
 const LAYER_BYTES = 2_000_000
-/** Without mirrors, and with nobody to ask: what comes is the origin's, and what peers have is not known. */
-const OPTIONS: ContainerdPullOptions = {
-  image: 'canary',
-  mirrors: { targets: 0, resolve: false, others: false, marksOwn: null },
-  sight: null,
-  hasDiskPressure: async () => false,
-  deadline: 20_000,
-  patience: 0,
-}
 
 await withRealDaemons(t, () => onEachDaemon(t, USUAL_DAEMONS, testOne))
 
 async function testOne(t: Test, containerd: Containerd, profile: PullProfile): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'pullpath-pull-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const network = await startNetwork(join(directory, 'network'))
-  t.teardown(() => network.stop())
-  const start = () => startDaemon(join(directory, 'node'), { containerd, network, profile })
-  let daemon: Daemon = await start()
-  t.teardown(() => daemon.stop())
-  const hosts = join(daemon.roots, 'hosts', HARBOR)
-  mkdirSync(hosts, { recursive: true })
-  writeFileSync(join(hosts, 'hosts.toml'), `server = 'http://${HARBOR}'\n[host.'http://${HARBOR}']\n`)
-  const client = openDaemonClient(daemon.socket)
-  t.teardown(() => client.close())
+  const site = await startCanarySite(t, containerd, profile)
+  const { network, client, left } = site
   const store = client.inNamespace('k8s.io')
-  let images = 0
-  const serve = async (harbor: ListenerPlan = {}, repository = REPOSITORY) => {
-    images += 1
-    const made = makeImage(repository, { layers: 2, index: false, layerBytes: LAYER_BYTES + images })
-    await network.begin({
-      plan: { otherwise: {}, listeners: { [`${HARBOR}:80`]: harbor }, keepAlive: false },
-      image: made,
-    })
-    return subjectOf(made, { registry: HARBOR, tag: `tag-${images}` })
-  }
-  const left = async () => ({
-    images: (await store.images([])).map((it) => it.name),
-    ingests: (await store.ingests([])).map((it) => it.ref),
-    leases: (await store.leases([])).map((it) => it.id),
-    contents: (await store.contents([])).length,
-  })
-  const nothing = { images: [], ingests: [], leases: [], contents: 0 }
+  const serve = (harbor: ListenerPlan = {}) => site.serve(harbor, { layerBytes: LAYER_BYTES })
   const requests = async () =>
     (await network.end()).map((it) => (it.kind === 'request' ? `${it.method} ${it.target.split('/').at(-1)}` : it.kind))
 
@@ -79,7 +37,7 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
     const progress = new Set<string>()
     const begun = performance.now()
     const pull = await pullByContainerd(client, subject, {
-      ...OPTIONS,
+      ...PULL_OPTIONS,
       image: 'absent',
       onProgress: (it) => progress.add(it.digest),
     })
@@ -111,18 +69,18 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
     }
     t.ok(pull.duration > 0 && pull.duration < wall)
     t.comment(lineOf(pull), `seen under way: ${progress.size} of ${digests.length}`)
-    t.same(await left(), nothing)
+    t.same(await left(), NOTHING)
   })
 
   await t.test('the canary stays for other nodes, and is removed before it is pulled again', async (t) => {
     const subject = await serve()
-    t.match(await pullByContainerd(client, subject, OPTIONS), { failure: null })
+    t.match(await pullByContainerd(client, subject, PULL_OPTIONS), { failure: null })
     t.same((await left()).leases, [])
     t.equal((await left()).images.length, 3)
-    t.match(await pullByContainerd(client, subject, OPTIONS), { failure: null, bytes: sizeOf(subject) })
+    t.match(await pullByContainerd(client, subject, PULL_OPTIONS), { failure: null, bytes: sizeOf(subject) })
     t.equal((await requests()).filter((it) => it.startsWith('GET')).length, 8, 'all of it was fetched again')
     await t.test('and an image that is there is not measured where it must be absent', async (t) => {
-      const pull = await pullByContainerd(client, subject, { ...OPTIONS, image: 'absent' })
+      const pull = await pullByContainerd(client, subject, { ...PULL_OPTIONS, image: 'absent' })
       t.match(pull, { failure: { reason: 'image-present' }, duration: 0 })
       t.equal((await left()).images.length, 3, 'nor removed')
     })
@@ -135,7 +93,7 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
     await client.cri.pullImage(other, 20_000)
     await client.cri.pullImage(subject.reference.image, 20_000)
     const before = await left()
-    t.match(await pullByContainerd(client, subject, OPTIONS), { failure: { reason: 'image-shared' } })
+    t.match(await pullByContainerd(client, subject, PULL_OPTIONS), { failure: { reason: 'image-shared' } })
     t.same(await left(), before)
     await client.cri.removeImage(other)
   })
@@ -150,37 +108,35 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
   ] as const) {
     await t.test(`${name} is told, and nothing of the pull is left`, async (t) => {
       const subject = await serve(harbor)
-      const pull = await pullByContainerd(client, subject, { ...OPTIONS, ...more })
+      const pull = await pullByContainerd(client, subject, { ...PULL_OPTIONS, ...more })
       t.match(pull, { failure: { reason }, source: 'unknown' })
       t.comment(pull.failure?.message)
-      t.same(await left(), nothing)
-      t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
-      t.same(await left(), nothing, 'the next one works')
+      t.same(await left(), NOTHING)
+      t.match(await pullByContainerd(client, await serve(), { ...PULL_OPTIONS, image: 'absent' }), { failure: null })
+      t.same(await left(), NOTHING, 'the next one works')
     })
   }
 
-  await t.test('one that is given up leaves nothing, and meanwhile no other begins', async (t) => {
+  await t.test('one that is given up leaves NOTHING, and meanwhile no other begins', async (t) => {
     const subject = await serve({ blobs: [{ kind: 'half' }] })
     const ending = new AbortController()
-    const underWay = pullByContainerd(client, subject, { ...OPTIONS, signal: ending.signal })
+    const underWay = pullByContainerd(client, subject, { ...PULL_OPTIONS, signal: ending.signal })
     while ((await store.ingests(BODIES)).length === 0);
-    t.match(await pullByContainerd(client, subject, OPTIONS), { failure: { reason: 'busy' } })
+    t.match(await pullByContainerd(client, subject, PULL_OPTIONS), { failure: { reason: 'busy' } })
     ending.abort()
     t.match(await underWay, { failure: { reason: 'aborted' } })
-    t.same(await left(), nothing)
+    t.same(await left(), NOTHING)
   })
 
   await t.test('a daemon that is started again in the middle is told, and left with nothing', async (t) => {
     const subject = await serve({ blobs: [{ kind: 'half' }] })
-    const underWay = pullByContainerd(client, subject, OPTIONS)
+    const underWay = pullByContainerd(client, subject, PULL_OPTIONS)
     while ((await store.ingests(BODIES)).length === 0);
-    process.kill(daemon.pid, 'SIGKILL')
-    await daemon.ended
-    daemon = await start()
+    await site.restart()
     t.match(await underWay, { failure: { reason: 'daemon-away' } })
-    t.same(await left(), nothing)
-    t.match(await pullByContainerd(client, await serve(), { ...OPTIONS, image: 'absent' }), { failure: null })
-    t.same(await left(), nothing)
+    t.same(await left(), NOTHING)
+    t.match(await pullByContainerd(client, await serve(), { ...PULL_OPTIONS, image: 'absent' }), { failure: null })
+    t.same(await left(), NOTHING)
   })
 }
 

@@ -7,12 +7,9 @@
  * Needs root and what `.ci/tools` unpacks.
  */
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client.ts'
 import { parseImageReference } from '../../src/containerd/reference.ts'
 import type { Pull } from '../../src/drift/pull.ts'
 import { pullByContainerd } from '../../src/pull/containerd-pull.ts'
@@ -23,10 +20,9 @@ import { PerMinute } from '../../src/pull/per-minute.ts'
 import type { PulledEvent } from '../../src/pull/pulled-events.ts'
 import { commandInside } from './command-inside.ts'
 import { connectCri } from './cri-pull.ts'
-import { type Daemon, startDaemon } from './daemon.ts'
 import type { PullProfile } from './daemon-configuration.ts'
+import { startHarborDaemon } from './harbor-daemon.ts'
 import { digestOf, makeImage, type TestImage } from './image.ts'
-import { startNetwork } from './network.ts'
 import type { ListenerPlan } from './plan.ts'
 import { onEachDaemon, withRealDaemons } from './real-daemons.ts'
 import { HARBOR } from './site.ts'
@@ -52,21 +48,10 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
       t.ok((told?.bytes ?? 0) < sizeOf(image), `${name}, and nothing is claimed for what was not seen`)
     else t.equal(told?.bytes, sizeOf(image), name)
   }
-  const directory = mkdtempSync(join(tmpdir(), 'pullpath-observed-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const network = await startNetwork(join(directory, 'network'))
-  t.teardown(() => network.stop())
-  const start = () => startDaemon(join(directory, 'node'), { containerd, network, profile })
-  let daemon: Daemon = await start()
-  t.teardown(() => daemon.stop())
-  const hosts = join(daemon.roots, 'hosts', HARBOR)
-  mkdirSync(hosts, { recursive: true })
-  writeFileSync(join(hosts, 'hosts.toml'), `server = 'http://${HARBOR}'\n[host.'http://${HARBOR}']\n`)
-  const client = openDaemonClient(daemon.socket)
-  t.teardown(() => client.close())
+  const { directory, network, client, socket, restart } = await startHarborDaemon(t, containerd, profile)
   const store = client.inNamespace('k8s.io')
   const ctr = (...args: string[]) => {
-    const all = ['--address', daemon.socket, '--namespace', 'k8s.io', ...args]
+    const all = ['--address', socket, '--namespace', 'k8s.io', ...args]
     const [program, ...rest] = commandInside(network.pid, join(dirname(containerd.path), 'ctr'), all)
     return promisify(execFile)(program, rest)
   }
@@ -145,7 +130,7 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
   }
   /** At the same time: the client of the product makes one after the other. */
   const pullAll = async (all: readonly TestImage[]) => {
-    const cri = connectCri(daemon.socket)
+    const cri = connectCri(socket)
     const results = await Promise.all(all.map((it) => cri.pull(byDigest(it), false)))
     cri.close()
     t.same(
@@ -362,10 +347,7 @@ async function testOne(t: Test, containerd: Containerd, profile: PullProfile): P
     await serve([image], { blobs: [{ kind: 'half' }] })
     const broken = t.rejects(pull(`${HARBOR}/library/interrupted:v1`))
     while ((await store.ingests(['ref~="^config-"', 'ref~="^layer-"'])).length === 0);
-    process.kill(daemon.pid, 'SIGKILL')
-    await daemon.ended
-    await broken
-    daemon = await start()
+    await restart(() => broken)
     await up.promise
     await serve([image])
     const { from, to } = await pull(`${HARBOR}/library/interrupted:v1`)
