@@ -1,5 +1,5 @@
 import type { MemberPod } from '../drift/cluster-members.ts'
-import type { KubeObject } from './kube-api.ts'
+import { fieldAt, listAt, textAt } from './kube-fields.ts'
 
 /** The pods behind a headless service, as its EndpointSlices tell them. */
 export interface EndpointPods {
@@ -25,7 +25,7 @@ interface Endpoint {
  * publishes them, and their nodes are there. One that is being terminated counts as long as its
  * node has no other. What is not as the API promises is left out.
  */
-export function podsIn(slices: readonly KubeObject[]): EndpointPods {
+export function podsIn(slices: readonly unknown[]): EndpointPods {
   const endpoints = slices.flatMap(endpointsIn)
   const best = new Map<string, Endpoint>()
   const unnamed = new Set<string>()
@@ -51,29 +51,23 @@ function isBetter(one: Endpoint, other: Endpoint): boolean {
   return one.address < other.address
 }
 
-function endpointsIn(slice: KubeObject): Endpoint[] {
-  const { addressType, endpoints } = slice
-  if ((addressType !== 'IPv4' && addressType !== 'IPv6') || !Array.isArray(endpoints)) return []
-  return endpoints.flatMap((endpoint: unknown) => {
-    if (!isObject(endpoint)) return []
-    const { addresses, nodeName, conditions, targetRef } = endpoint
-    const address: unknown = Array.isArray(addresses) ? addresses[0] : undefined
+function endpointsIn(slice: unknown): Endpoint[] {
+  const addressType = textAt(slice, 'addressType')
+  if (addressType !== 'IPv4' && addressType !== 'IPv6') return []
+  return listAt(slice, 'endpoints').flatMap((endpoint) => {
+    const [address] = listAt(endpoint, 'addresses')
     if (typeof address !== 'string' || address === '') return []
-    const uid = isObject(targetRef) ? targetRef.uid : undefined
+    const node = textAt(endpoint, 'nodeName')
     return [
       {
-        node: typeof nodeName === 'string' && nodeName !== '' ? nodeName : null,
-        pod: typeof uid === 'string' ? uid : address,
+        node: node === '' ? null : node,
+        pod: textAt(endpoint, 'targetRef', 'uid') ?? address,
         address,
-        isTerminating: isObject(conditions) && conditions.terminating === true,
+        isTerminating: fieldAt(endpoint, 'conditions', 'terminating') === true,
         // `ready` is always true for a service that publishes what is not; what is not told is to be taken for true.
-        isServing: !isObject(conditions) || conditions.serving !== false,
+        isServing: fieldAt(endpoint, 'conditions', 'serving') !== false,
         isIpv4: addressType === 'IPv4',
       },
     ]
   })
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

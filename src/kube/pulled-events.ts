@@ -1,5 +1,5 @@
 import { type KubeApi, KubeError } from './kube-api.ts'
-import { textAt } from './kube-fields.ts'
+import { listAt, textAt } from './kube-fields.ts'
 
 interface PulledEvent {
   message: string
@@ -21,8 +21,8 @@ export function pulledEvents(api: Pick<KubeApi, 'get'>) {
       const fieldSelector = `involvedObject.uid=${uid},reason=Pulled`
       try {
         const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`
-        const { items } = await api.get(path, { fieldSelector }, signal)
-        return { events: Array.isArray(items) ? items.flatMap(eventOf) : [], failure: null }
+        const list = await api.get(path, { fieldSelector }, signal)
+        return { events: listAt(list, 'items').flatMap(eventOf), failure: null }
       } catch (error) {
         if (!(error instanceof KubeError)) throw error
         return { events: [], failure: error.failure.message }

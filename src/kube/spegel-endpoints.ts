@@ -1,6 +1,7 @@
 import type { ClusterMembers, MemberPod } from '../drift/cluster-members.ts'
 import { podsIn } from './endpoint-slices.ts'
-import { type KubeApi, KubeError, type KubeFailure, type KubeObject } from './kube-api.ts'
+import { type KubeApi, KubeError, type KubeFailure } from './kube-api.ts'
+import { listAt } from './kube-fields.ts'
 import type { ObjectPlace } from './spegel-place.ts'
 
 export interface SpegelEndpointsOptions {
@@ -61,12 +62,12 @@ export class SpegelEndpoints {
     const { namespace, name } = this.#options.place()
     const service = `${name}-bootstrap`
     try {
-      const { items } = await this.#api.get(
+      const slices = await this.#api.get(
         `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`,
         { labelSelector: `kubernetes.io/service-name=${service}`, resourceVersion: '0' },
         AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]),
       )
-      const { pods, unnamed } = podsIn(Array.isArray(items) ? items.filter(isObject) : [])
+      const { pods, unnamed } = podsIn(listAt(slices, 'items'))
       if (pods.length + unnamed === 0) {
         const message = `the service ${service} in the namespace ${namespace} has no endpoints: is Spegel's DaemonSet called ${name}?`
         throw new KubeError({ reason: 'not-found', message })
@@ -93,8 +94,4 @@ export class SpegelEndpoints {
       this.#last?.members.pods.filter((it) => !it.isGone && !nodes.has(it.node) && !addresses.has(it.address)) ?? []
     return [...there, ...before.map((it) => ({ ...it, isGone: true }))]
   }
-}
-
-function isObject(value: unknown): value is KubeObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
