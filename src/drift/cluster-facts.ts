@@ -17,6 +17,12 @@ export interface Heard<T> {
 
 export const NOT_HEARD: Heard<never> = { value: null, knownUntil: null, failure: null }
 
+/** What is known to be there; null: it is not there, or nothing was heard. */
+export function present<T>(heard: Heard<T | 'absent'> | null | undefined): T | null {
+  const value = heard?.value ?? null
+  return value === 'absent' ? null : value
+}
+
 /** What Kubernetes says that concerns this node. */
 export interface ClusterFacts {
   /** Where Spegel is looked for; null: it is not (`intent.spegel.from: none`). */

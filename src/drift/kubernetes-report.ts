@@ -1,4 +1,4 @@
-import type { ClusterFacts, Heard } from './cluster-facts.ts'
+import { type ClusterFacts, type Heard, present } from './cluster-facts.ts'
 
 /** What Kubernetes says of Spegel on this node, as it is shown. Times are ISO 8601. */
 export interface KubernetesReport {
@@ -66,8 +66,8 @@ export function kubernetesReport(cluster: ClusterFacts | null): KubernetesReport
 }
 
 function shown<T, S>(heard: Heard<T | 'absent'> | null, show: (value: T) => S): S | null {
-  const value = heard?.value ?? null
-  return value === null || value === 'absent' ? null : show(value)
+  const value = present(heard)
+  return value === null ? null : show(value)
 }
 
 function staleOf(what: string, { knownUntil, failure }: Heard<unknown>): KubernetesReport['stale'] {

@@ -1,4 +1,4 @@
-import type { ClusterFacts } from './cluster-facts.ts'
+import { type ClusterFacts, present } from './cluster-facts.ts'
 
 /** How things of Spegel are called in the cluster, for commands; null: that is not known. */
 export interface ClusterNames {
@@ -11,8 +11,8 @@ export interface ClusterNames {
 }
 
 export function clusterNames(cluster: ClusterFacts | null): ClusterNames {
-  const daemonSet = known(cluster?.daemonSet.value ?? null)
-  const release = known(cluster?.release?.value ?? null)
+  const daemonSet = present(cluster?.daemonSet)
+  const release = present(cluster?.release)
   // A pod that was there an hour ago may have another name by now.
   const pods = cluster !== null && cluster.pods.knownUntil === null ? (cluster.pods.value ?? []) : []
   const staying = pods.filter((it) => !it.isTerminating)
@@ -23,8 +23,4 @@ export function clusterNames(cluster: ClusterFacts | null): ClusterNames {
     pod: staying.length === 1 ? (staying[0]?.name ?? null) : null,
     release: release && { name: release.name, namespace: release.namespace, isSuspended: release.suspended },
   }
-}
-
-function known<T>(value: T | 'absent' | null): T | null {
-  return value === 'absent' ? null : value
 }

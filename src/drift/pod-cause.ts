@@ -1,5 +1,5 @@
 import { type Attribution, isoTime } from './attribution.ts'
-import type { SpegelPod } from './cluster-facts.ts'
+import { present, type SpegelPod } from './cluster-facts.ts'
 import { configurationCause, type Explained, finishedEvidence, isAfterInit } from './init-container.ts'
 import type { Evidence } from './report.ts'
 import { currentPod } from './spegel-finding.ts'
@@ -79,10 +79,9 @@ export function initFinished(it: Attribution): (Evidence & { time: string }) | n
 /** The pod here was made before the DaemonSet was changed last; null: it was not, or nobody says so. */
 export function outdatedPod(it: Attribution): Evidence | null {
   const pod = currentPod(it.node.cluster)
-  const daemonSet = it.node.cluster?.daemonSet.value ?? null
-  if (pod?.templateGeneration == null || daemonSet === null || daemonSet === 'absent') return null
-  const { templateGeneration } = daemonSet
-  if (templateGeneration === null || Number(pod.templateGeneration) >= Number(templateGeneration)) return null
+  const templateGeneration = present(it.node.cluster?.daemonSet)?.templateGeneration ?? null
+  if (pod?.templateGeneration == null || templateGeneration === null) return null
+  if (Number(pod.templateGeneration) >= Number(templateGeneration)) return null
   return {
     text: `made from template ${pod.templateGeneration} of the DaemonSet, which is at ${templateGeneration}`,
     source: podSource(it, pod),

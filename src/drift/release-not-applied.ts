@@ -1,4 +1,4 @@
-import type { ClusterFacts, SpegelDaemonSet, SpegelHelmRelease } from './cluster-facts.ts'
+import { type ClusterFacts, present, type SpegelHelmRelease } from './cluster-facts.ts'
 import type { NodeFacts } from './facts.ts'
 import type { FindingDraft } from './finding.ts'
 import type { Remedies } from './remedy.ts'
@@ -10,9 +10,8 @@ import { settingDifferences } from './spegel-settings-difference.ts'
  * Secret, postRenderers) is no difference; that it is not seen is a note.
  */
 export function releaseNotApplied({ cluster }: NodeFacts, remedies: Remedies): FindingDraft | null {
-  const both = bothOf(cluster)
-  if (both === null) return null
-  const { release, daemonSet } = both
+  const [release, daemonSet] = [present(cluster?.release), present(cluster?.daemonSet)]
+  if (release === null || daemonSet === null) return null
   if (release.spegel === null || daemonSet.spegel === null) return null
   const differences = settingDifferences(release.spegel, daemonSet.spegel, daemonSet.chartVersion).filter(
     (it) => !release.uncertain.includes(it.setting),
@@ -36,8 +35,8 @@ export function releaseNotApplied({ cluster }: NodeFacts, remedies: Remedies): F
 
 /** What about the release is worth a line and no finding. */
 export function releaseNotes(cluster: ClusterFacts | null): string[] {
-  const release = cluster?.release?.value ?? null
-  if (release === null || release === 'absent') return []
+  const release = present(cluster?.release)
+  if (release === null) return []
   const name = `The HelmRelease ${release.namespace}/${release.name}`
   return [
     ...(release.problem === null ? [] : [`${name} cannot be read as Spegel's: ${release.problem}`]),
@@ -47,14 +46,6 @@ export function releaseNotes(cluster: ClusterFacts | null): string[] {
           `${name} takes values from ${release.unseen.join(', ')}, which is not read: what it sets is not seen, and a difference that it could explain is not alarmed.`,
         ]),
   ]
-}
-
-/** null where one of them is not known, or not known to be so any more. */
-function bothOf(cluster: ClusterFacts | null): { release: SpegelHelmRelease; daemonSet: SpegelDaemonSet } | null {
-  const release = cluster?.release?.value ?? null
-  const daemonSet = cluster?.daemonSet.value ?? null
-  if (release === null || release === 'absent' || daemonSet === null || daemonSet === 'absent') return null
-  return { release, daemonSet }
 }
 
 function causeOf(release: SpegelHelmRelease): Finding['cause'] {

@@ -1,5 +1,5 @@
 import type { Intent } from '../intent/intent.ts'
-import type { ClusterFacts, SpegelDaemonSet } from './cluster-facts.ts'
+import { type ClusterFacts, present, type SpegelDaemonSet } from './cluster-facts.ts'
 import type { NodeFacts } from './facts.ts'
 import type { FindingDraft } from './finding.ts'
 import { isSelective, leftOutBy, untolerated } from './placement.ts'
@@ -61,8 +61,8 @@ export function isWithoutPod({ pods, daemonSet }: ClusterFacts): boolean {
 }
 
 function purposeOf({ cluster, name }: NodeFacts): string | null {
-  const daemonSet = cluster?.daemonSet.value ?? null
-  if (daemonSet === null || daemonSet === 'absent' || !cluster?.node) return null
+  const daemonSet = present(cluster?.daemonSet)
+  if (daemonSet === null || !cluster?.node) return null
   return leftOutBy(daemonSet.placement, cluster.node, name)
 }
 

@@ -1,4 +1,4 @@
-import type { ClusterFacts, SpegelPod } from './cluster-facts.ts'
+import { type ClusterFacts, present, type SpegelPod } from './cluster-facts.ts'
 import type { NodeFacts } from './facts.ts'
 import type { FindingDraft } from './finding.ts'
 import { configurationCause } from './init-container.ts'
@@ -52,8 +52,8 @@ export function cannotStart(pod: SpegelPod | null): boolean {
 
 /** Spegel's /readyz wants a peer. */
 function isAlone({ daemonSet }: ClusterFacts): boolean {
-  const { value } = daemonSet
-  return value !== null && value !== 'absent' && value.desired !== null && value.desired <= 1
+  const desired = present(daemonSet)?.desired ?? null
+  return desired !== null && desired <= 1
 }
 
 function byPod(node: NodeFacts, cluster: ClusterFacts | null, pod: SpegelPod, remedies: Remedies): FindingDraft {

@@ -1,5 +1,11 @@
 import type { Config } from '../config/config.ts'
-import type { ClusterAnswer, ClusterFacts, Heard, KubernetesNode } from '../drift/cluster-facts.ts'
+import {
+  type ClusterAnswer,
+  type ClusterFacts,
+  type Heard,
+  type KubernetesNode,
+  present,
+} from '../drift/cluster-facts.ts'
 import { parseVersion, type Version } from '../version.ts'
 import { type KubeClock, systemClock } from './clock.ts'
 import { type FailedRequest, kubeFailure } from './cluster-failure.ts'
@@ -141,7 +147,7 @@ export class ClusterWatch {
     this.#daemonSet.follow(`/apis/apps/v1/namespaces/${namespace}/daemonsets`, {
       fieldSelector: `metadata.name=${name}`,
     })
-    const daemonSet = known(this.#daemonSet.heard.value)
+    const daemonSet = present(this.#daemonSet.heard)
     if (this.#config.intent.spegel.from !== 'helmrelease' && daemonSet !== null) {
       if (!isSamePlace(this.#releasePlace, daemonSet.release)) this.#forgetRelease()
       this.#releasePlace = daemonSet.release
@@ -320,10 +326,6 @@ export class ClusterWatch {
 function failureOfFollowed({ path, failure, heard }: Followed<unknown>): FailedRequest | null {
   if (path === null || failure === null) return null
   return { path, verbs: 'list and watch', failure, knownUntil: heard.knownUntil }
-}
-
-function known<T>(value: T | 'absent' | null): T | null {
-  return value === 'absent' ? null : value
 }
 
 function factsOf<T>({ value, ...rest }: Heard<{ facts: T } | 'absent'>): Heard<T | 'absent'> {
