@@ -82,7 +82,7 @@ function remedyOf(release: SpegelHelmRelease, remedies: Remedies): Remedy[] {
   const { suspended, ready, isObserved, isReconciling } = release
   const isApplied = ready === true && isObserved && !isReconciling
   return [
-    ...(ready === false && !suspended ? [remedies.showRelease()] : []),
+    ...(ready === false && !suspended ? remedies.showRelease() : []),
     ...remedies.applyRelease(isApplied && !suspended ? 'again' : 'changed'),
   ]
 }

@@ -18,8 +18,8 @@ export interface Remedies {
   /** Shows the pods of Spegel that wait for a node. */
   showWaitingPods(): Remedy
   findDaemonSet(): Remedy
-  /** Shows why Flux did not apply Spegel's HelmRelease. */
-  showRelease(): Remedy
+  /** Shows why Flux did not apply Spegel's HelmRelease. Empty where there is none. */
+  showRelease(): Remedy[]
   /** Has Flux apply the HelmRelease: what `changed` in it, or the same `again`. Empty where there is none. */
   applyRelease(what: 'changed' | 'again'): Remedy[]
   /** Applies Talos' configuration, then recreates the Spegel pod that the apply has wiped. */
@@ -51,29 +51,14 @@ export function remediesFor(intent: Intent, node: NodeFacts): Remedies {
     editValues(intent, node, change, described, why)
   const applyRelease = (what: 'changed' | 'again'): Remedy[] => {
     if (known.release === null) return []
-    const { name, isSuspended } = known.release
-    const flux = `flux -n ${shellWord(known.release.namespace)}`
-    if (isSuspended) {
-      return [
-        {
-          command: `${flux} resume helmrelease ${shellWord(name)}`,
-          why: 'Flux applies nothing as long as it is suspended',
-        },
-      ]
+    const [place, name] = [shellWord(known.release.namespace), shellWord(known.release.name)]
+    if (known.release.isSuspended) {
+      const command = `flux -n ${place} resume helmrelease ${name}`
+      return [{ command, why: 'Flux applies nothing as long as it is suspended' }]
     }
-    return what === 'again'
-      ? [
-          {
-            command: `${flux} reconcile helmrelease ${shellWord(name)} --force`,
-            why: 'has Helm apply the release once more, though nothing of it has changed',
-          },
-        ]
-      : [
-          {
-            command: `${flux} reconcile helmrelease ${shellWord(name)} --with-source`,
-            why: 'brings the HelmRelease from Git into the cluster',
-          },
-        ]
+    if (what === 'changed') return [bringRelease(place, name)]
+    const command = `flux -n ${place} reconcile helmrelease ${name} --force`
+    return [{ command, why: 'has Helm apply the release once more, though nothing of it has changed' }]
   }
   return {
     recreateSpegelPod,
@@ -100,10 +85,11 @@ export function remediesFor(intent: Intent, node: NodeFacts): Remedies {
       command: `kubectl get daemonsets -A -l app.kubernetes.io/name=spegel`,
       why: 'shows whether it has another name or namespace: then set intent.spegel.namespace and .name, and where Spegel is not used intent.spegel.from: none',
     }),
-    showRelease: () => ({
-      command: `kubectl -n ${shellWord(known.release?.namespace ?? namespace)} describe helmrelease ${shellWord(known.release?.name ?? release)}`,
-      why: 'shows what Helm said',
-    }),
+    showRelease: () => {
+      if (known.release === null) return []
+      const [place, name] = [shellWord(known.release.namespace), shellWord(known.release.name)]
+      return [{ command: `kubectl -n ${place} describe helmrelease ${name}`, why: 'shows what Helm said' }]
+    },
     applyRelease,
     applyTalos: (why) => [
       {
@@ -125,10 +111,7 @@ export function remediesFor(intent: Intent, node: NodeFacts): Remedies {
       if (node.cluster?.intent != null) return [recreateSpegelPod()]
       return [
         spegel?.form === 'helmrelease'
-          ? {
-              command: `flux -n ${namespace} reconcile helmrelease ${release} --with-source`,
-              why: 'brings the HelmRelease from Git into the cluster',
-            }
+          ? bringRelease(namespace, release)
           : {
               command: `kubectl -n ${namespace} rollout restart daemonset ${daemonSet}`,
               why: 'after the new settings were applied: every pod writes its entries anew',
@@ -150,6 +133,12 @@ export function remediesFor(intent: Intent, node: NodeFacts): Remedies {
       why: 'shows what containerd reads on every pull',
     }),
   }
+}
+
+/** Both as a shell takes them. */
+function bringRelease(namespace: string, name: string): Remedy {
+  const command = `flux -n ${namespace} reconcile helmrelease ${name} --with-source`
+  return { command, why: 'brings the HelmRelease from Git into the cluster' }
 }
 
 /** Spegel's pods carry the component label since chart 0.4; before that only the chart's name. */
