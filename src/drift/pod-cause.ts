@@ -1,8 +1,8 @@
 import { type Attribution, isoTime } from './attribution.ts'
-import { present, type SpegelPod } from './cluster-facts.ts'
+import { present } from './cluster-facts.ts'
 import { configurationCause, type Explained, finishedEvidence, isAfterInit } from './init-container.ts'
 import type { Evidence } from './report.ts'
-import { currentPod } from './spegel-finding.ts'
+import { currentPod, podSource } from './spegel-finding.ts'
 
 /** What a change of any mirror, auth or TLS entry does (talos.md 4.1). */
 export const WIPE =
@@ -10,7 +10,7 @@ export const WIPE =
 
 /** Why nothing of Spegel is in the tree, by what Kubernetes says of its pod; null: it says nothing. */
 export function goneByPod(it: Attribution): Explained | null {
-  const { cluster, bootedAt } = it.node
+  const { cluster } = it.node
   if (cluster === null) return null
   const { value, failure } = cluster.pods
   if (value?.length === 0 && failure === null) {
@@ -26,14 +26,15 @@ export function goneByPod(it: Attribution): Explained | null {
   }
   const pod = currentPod(cluster)
   if (pod === null) return null
-  const source = podSource(it, pod)
+  const source = podSource(cluster, pod)
   const unfinished = configurationCause(pod, source, it.remedies)
   if (unfinished !== null) return { ...unfinished, evidence: [...unfinished.evidence, noTrace(it)] }
   const finished = finishedEvidence(pod, source)
-  return finished === null ? null : afterFinished(it, finished, bootedAt)
+  return finished === null ? null : afterFinished(it, finished)
 }
 
-function afterFinished(it: Attribution, finished: Evidence & { time: string }, bootedAt: string | null): Explained {
+function afterFinished(it: Attribution, finished: Evidence & { time: string }): Explained {
+  const { bootedAt } = it.node
   const recreate = it.remedies.recreateSpegelPod()
   const { talos, entriesChangedAt } = it.traces
   if (bootedAt !== null && Date.parse(finished.time) < Date.parse(bootedAt)) {
@@ -73,7 +74,7 @@ function afterFinished(it: Attribution, finished: Evidence & { time: string }, b
 /** When the init container of this node's pod finished; null: that is not known, or it has not. */
 export function initFinished(it: Attribution): (Evidence & { time: string }) | null {
   const pod = currentPod(it.node.cluster)
-  return pod === null ? null : finishedEvidence(pod, podSource(it, pod))
+  return pod === null ? null : finishedEvidence(pod, podSource(it.node.cluster, pod))
 }
 
 /** The pod here was made before the DaemonSet was changed last; null: it was not, or nobody says so. */
@@ -84,13 +85,9 @@ export function outdatedPod(it: Attribution): Evidence | null {
   if (Number(pod.templateGeneration) >= Number(templateGeneration)) return null
   return {
     text: `made from template ${pod.templateGeneration} of the DaemonSet, which is at ${templateGeneration}`,
-    source: podSource(it, pod),
+    source: podSource(it.node.cluster, pod),
     time: null,
   }
-}
-
-function podSource(it: Attribution, pod: SpegelPod): string {
-  return `pod ${it.node.cluster?.where?.namespace}/${pod.name}`
 }
 
 function noTrace(it: Attribution): Evidence {

@@ -45,6 +45,11 @@ export function currentPod(cluster: ClusterFacts | null): SpegelPod | null {
   return pods.find((it) => !it.isTerminating) ?? pods[0] ?? null
 }
 
+/** The pod, as evidence names it. */
+export function podSource(cluster: ClusterFacts | null, { name }: SpegelPod): string {
+  return `pod ${cluster?.where?.namespace}/${name}`
+}
+
 /** Whether its registry does not even run, so that nothing can listen at its port. */
 export function cannotStart(pod: SpegelPod | null): boolean {
   return pod !== null && (pod.isBroken || pod.configuration?.state === 'failing')
@@ -57,7 +62,7 @@ function isAlone({ daemonSet }: ClusterFacts): boolean {
 }
 
 function byPod(node: NodeFacts, cluster: ClusterFacts | null, pod: SpegelPod, remedies: Remedies): FindingDraft {
-  const source = `pod ${cluster?.where?.namespace}/${pod.name}`
+  const source = podSource(cluster, pod)
   const writing = configurationCause(pod, source, remedies)
   const health = freshHealth(node)
   const saysWhy = health !== null && health.ready === false ? [probeEvidence(health)] : []
