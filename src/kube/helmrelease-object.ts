@@ -3,7 +3,7 @@ import { SPEGEL_SETTINGS, type SpegelSetting } from '../drift/spegel-settings-di
 import type { ClusterObject } from '../intent/cluster-object.ts'
 import { parseVersion, type Version } from '../version.ts'
 import type { KubeObject } from './kube-api.ts'
-import { conditionOf, fieldAt, listAt, numberAt, textAt, textsAt, timeAt } from './kube-fields.ts'
+import { conditionOf, fieldAt, listAt, numberAt, saidLine, textAt, textsAt, timeAt } from './kube-fields.ts'
 import type { IntentReading, SpegelIntentReader } from './spegel-intent-reader.ts'
 import type { ObjectPlace } from './spegel-place.ts'
 
@@ -99,11 +99,11 @@ export function readHelmRelease(
  * helm-controller's own list, stands for it. So it is with a message about a spec that is no more: that may have named one.
  */
 function wordsOf(release: KubeObject, { namespace, name }: ObjectPlace, ready: unknown): string {
-  const message = (textAt(ready, 'message') ?? '').replace(/\s+/g, ' ').trim()
+  const message = saidLine(textAt(ready, 'message') ?? '')
   const about = numberAt(ready, 'observedGeneration') ?? numberAt(release, 'status', 'observedGeneration')
   const isOfThisSpec = about === numberAt(release, 'metadata', 'generation')
   const isOpen = listAt(release, 'spec', 'valuesFrom').every((it) => textAt(it, 'kind') === 'ConfigMap')
-  if (message === '' || (isOpen && isOfThisSpec)) return message.slice(0, 400)
+  if (message === '' || (isOpen && isOfThisSpec)) return message
   const described = `kubectl -n ${namespace} describe helmrelease ${name}`
   const withheld = `its message is withheld, since it may quote a Secret: ${described} shows it`
   const reason = textAt(ready, 'reason')

@@ -35,6 +35,11 @@ export function timeAt(value: unknown, ...path: readonly string[]): string | nul
   return Number.isNaN(milliseconds) ? null : new Date(milliseconds).toISOString()
 }
 
+/** What somebody says for people to read, on one line and not without end. */
+export function saidLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().slice(0, 400)
+}
+
 /** The condition of this type in an object's status. */
 export function conditionOf(object: KubeObject, type: string): unknown {
   return listAt(object, 'status', 'conditions').find((it) => textAt(it, 'type') === type)

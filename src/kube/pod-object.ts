@@ -1,6 +1,6 @@
 import type { InitContainer, SpegelPod } from '../drift/cluster-facts.ts'
 import type { KubeObject } from './kube-api.ts'
-import { conditionOf, fieldAt, listAt, numberAt, textAt, timeAt } from './kube-fields.ts'
+import { conditionOf, fieldAt, listAt, numberAt, saidLine, textAt, timeAt } from './kube-fields.ts'
 
 /** Spegel's pods among these, the ones of its DaemonSet; by name, so that equal ones read equal. */
 export function readPods(objects: Iterable<KubeObject>, daemonSet: string): SpegelPod[] {
@@ -66,10 +66,10 @@ function endWords(ended: unknown): string {
   return `it ended with exit code ${code ?? 'unknown'}${why === '' ? '' : ` (${why})`}`
 }
 
-/** `reason: message`, on one line and not without end. */
+/** `reason: message`. */
 function said(it: unknown): string {
   const parts = [textAt(it, 'reason'), textAt(it, 'message')].filter((text) => text !== null && text !== '')
-  return parts.join(': ').replace(/\s+/g, ' ').trim().slice(0, 400)
+  return saidLine(parts.join(': '))
 }
 
 /** The init container that the chart calls `configuration`; others may stand before it (`extraInitContainers`). */
