@@ -3,7 +3,7 @@ import { attributableCounters } from '../drift/attributable-counters.ts'
 import { type Classification, classifyPull, type MirrorFacts, type PullEvidence } from '../drift/classification.ts'
 import type { ObservedMarks } from './observed-marks.ts'
 import type { PerMinute } from './per-minute.ts'
-import type { SpegelCounters, SpegelMetricsPage } from './spegel-metrics-page.ts'
+import { countedBetween, type SpegelMetricsPage } from './spegel-metrics-page.ts'
 import type { Holders, SpegelSight } from './spegel-sight.ts'
 import type { SubjectObject } from './subject.ts'
 
@@ -68,7 +68,7 @@ export class ObservedSource {
     const isBefore = before !== null && before.at <= marks.begin && before.at >= question.quietSince
     const counters =
       isBefore && marks.alone
-        ? difference(before.page.counters(reference.registry), after?.counters(reference.registry) ?? null)
+        ? countedBetween(before.page.counters(reference.registry), after?.counters(reference.registry) ?? null)
         : null
     const came = marks.objects.filter((it) => it.fetched !== false)
     const holders = await this.#holders(question, came)
@@ -107,14 +107,6 @@ export class ObservedSource {
     if (peers > MOST_PEERS || !heads.take(asked.length * peers)) return null
     return sight.holders(reference, asked)
   }
-}
-
-function difference(before: SpegelCounters, after: SpegelCounters | null): PullEvidence['counters'] {
-  if (after === null) return null
-  const [hits, misses] = [after.hits - before.hits, after.misses - before.misses]
-  // It was started again meanwhile.
-  if (hits < 0 || misses < 0) return null
-  return { hits, misses, given: before.given === null || after.given === null ? null : after.given - before.given }
 }
 
 function holdersText({ asked, known, held }: Holders, isAbsent: boolean, objects: number): string {

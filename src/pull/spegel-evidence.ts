@@ -3,7 +3,7 @@ import type { MirrorFacts, ObjectEvidence, PullEvidence } from '../drift/classif
 import type { RatedEndpoint } from '../drift/path-comparison.ts'
 import type { SpegelIntent } from '../intent/intent.ts'
 import { isAtLeast } from '../version.ts'
-import type { SpegelCounters } from './spegel-metrics-page.ts'
+import { countedBetween, type SpegelCounters } from './spegel-metrics-page.ts'
 import type { Holders, SpegelSight } from './spegel-sight.ts'
 import type { Subject } from './subject.ts'
 
@@ -47,12 +47,7 @@ export class SpegelEvidence {
   }
 
   get counters(): PullEvidence['counters'] {
-    const [before, after] = [this.#before.counters, this.#after.counters]
-    if (before === null || after === null) return null
-    const [hits, misses] = [after.hits - before.hits, after.misses - before.misses]
-    // It was started again meanwhile.
-    if (hits < 0 || misses < 0) return null
-    return { hits, misses, given: before.given === null || after.given === null ? null : after.given - before.given }
+    return countedBetween(this.#before.counters, this.#after.counters)
   }
 
   get peers(): PullEvidence['peers'] {

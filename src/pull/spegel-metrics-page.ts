@@ -9,6 +9,14 @@ export interface SpegelCounters {
   given: number | null
 }
 
+/** What was counted between two readings. null: one of them is missing, or Spegel was started again meanwhile. */
+export function countedBetween(before: SpegelCounters | null, after: SpegelCounters | null): SpegelCounters | null {
+  if (before === null || after === null) return null
+  const [hits, misses] = [after.hits - before.hits, after.misses - before.misses]
+  if (hits < 0 || misses < 0) return null
+  return { hits, misses, given: before.given === null || after.given === null ? null : after.given - before.given }
+}
+
 /** What Spegel counted until one moment, from one reading. */
 export interface SpegelMetricsPage {
   counters(registry: string): SpegelCounters
