@@ -62,6 +62,14 @@ export function parseImageReference(text: string): ImageReference {
   return { image: `${registry}/${repository}:${named}`, registry, repository, tag: named, digest: null }
 }
 
+/** Whether a normalised name, by tag or by digest, is of a repository: one whose name only begins like it is another. */
+export function isNameIn(
+  name: string,
+  { registry, repository }: Pick<ImageReference, 'registry' | 'repository'>,
+): boolean {
+  return [':', '@'].some((it) => name.startsWith(`${registry}/${repository}${it}`))
+}
+
 /** Docker's short forms: `nginx`, `team/app` and `index.docker.io/…` are Docker Hub's. */
 function withDomain(text: string): string {
   const slash = text.indexOf('/')

@@ -1,5 +1,5 @@
 import type { CriClient, CriImage, NamespaceClient } from '../containerd/client/daemon-client.ts'
-import type { ImageReference } from '../containerd/reference.ts'
+import { type ImageReference, isNameIn } from '../containerd/reference.ts'
 import { PullpathError } from '../errors.ts'
 import type { Subject } from './subject.ts'
 
@@ -67,8 +67,7 @@ export class NodeImages {
   }
 
   #isOwn(name: string): boolean {
-    const { registry, repository } = this.#subject.reference
-    return [':', '@'].some((it) => name.startsWith(`${registry}/${repository}${it}`))
+    return isNameIn(name, this.#subject.reference)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DaemonClient, NamespaceClient, Subscription } from '../containerd/client/daemon-client.ts'
+import { isNameIn } from '../containerd/reference.ts'
 import type { PullProgress } from './pull-record.ts'
 import type { Subject } from './subject.ts'
 
@@ -43,8 +44,7 @@ export class PullWatch {
   async start(): Promise<void> {
     const heard = Promise.withResolvers<void>()
     const { reference, imageId } = this.#subject
-    const repository = `${reference.registry}/${reference.repository}`
-    const isOwn = (name: string) => name === imageId || [':', '@'].some((it) => name.startsWith(`${repository}${it}`))
+    const isOwn = (name: string) => name === imageId || isNameIn(name, reference)
     this.#subscription = this.#client.subscribe(EVENTS, {
       onUp: () => heard.resolve(),
       onDown: () => heard.resolve(),
