@@ -62,6 +62,16 @@ export function parseImageReference(text: string): ImageReference {
   return { image: `${registry}/${repository}:${named}`, registry, repository, tag: named, digest: null }
 }
 
+/** As parseImageReference. null: the text is no reference. */
+export function imageReferenceIn(text: string): ImageReference | null {
+  try {
+    return parseImageReference(text)
+  } catch (error) {
+    if (error instanceof PullpathError) return null
+    throw error
+  }
+}
+
 /** Whether a normalised name, by tag or by digest, is of a repository: one whose name only begins like it is another. */
 export function isNameIn(
   name: string,

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseImageReference } from '../containerd/reference.ts'
+import { imageReferenceIn } from '../containerd/reference.ts'
 import { type PulledMessage, parsePulledMessage } from '../drift/pulled-message.ts'
-import { PullpathError } from '../errors.ts'
 import type { PerMinute } from './per-minute.ts'
 import type { PodOfPull } from './pod-finder.ts'
 import type { PulledEvents } from './pulled-events.ts'
@@ -50,10 +49,6 @@ export class KubeletEvents {
 
 /** The pod's name of it is not normalised. */
 function isOneOf(names: ReadonlySet<string>, text: string): boolean {
-  try {
-    return names.has(parseImageReference(text).image)
-  } catch (error) {
-    if (error instanceof PullpathError) return false
-    throw error
-  }
+  const reference = imageReferenceIn(text)
+  return reference !== null && names.has(reference.image)
 }

@@ -6,7 +6,7 @@ import type {
   NamespaceClient,
   Subscription,
 } from '../containerd/client/daemon-client.ts'
-import { type ImageReference, parseImageReference } from '../containerd/reference.ts'
+import { type ImageReference, imageReferenceIn } from '../containerd/reference.ts'
 import type { MirrorFacts } from '../drift/classification.ts'
 import { kubeletWord } from '../drift/kubelet-word.ts'
 import type { Pull } from '../drift/pull.ts'
@@ -166,7 +166,7 @@ export class ObservedPulls {
   }
 
   async #meet(store: NamespaceClient, activity: PullActivity, name: string, at: number): Promise<void> {
-    const reference = referenceOf(name)
+    const reference = imageReferenceIn(name)
     const record = await store.image(name)
     if (reference === null || record === null) return
     const target = record.target.digest
@@ -310,16 +310,6 @@ function marksEvidence({ hasLease, resumed, shared, unseen }: ObservedMarks): Pu
       `${unseen} objects came and went unseen, or were here before: their bytes are not counted`,
     )
   return pieces
-}
-
-/** null: the name of a record that is no reference. */
-function referenceOf(name: string): ImageReference | null {
-  try {
-    return parseImageReference(name)
-  } catch (error) {
-    if (error instanceof PullpathError) return null
-    throw error
-  }
 }
 
 async function contentsOf(store: NamespaceClient, { objects }: StoredImage): Promise<Map<string, ContentInfo | null>> {
