@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { imageReferenceIn } from '../containerd/reference.ts'
 import { type PulledMessage, parsePulledMessage } from '../drift/pulled-message.ts'
+import { pauseOf } from './pause.ts'
 import type { PerMinute } from './per-minute.ts'
 import type { PodOfPull } from './pod-finder.ts'
 import type { PulledEvents } from './pulled-events.ts'
@@ -30,7 +30,7 @@ export class KubeletEvents {
   async about(pod: PodOfPull, names: ReadonlySet<string>, end: number, signal: AbortSignal): Promise<KubeletAnswer> {
     if (!this.#requests.take())
       return { kind: 'silent', why: 'the API server was not asked: too many pulls this minute' }
-    await delay(this.#pause, undefined, { signal }).catch(() => {})
+    await pauseOf(this.#pause, signal)
     const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)])
     const { events, failure } = await this.#events.of(pod, limit)
     if (failure !== null) return { kind: 'silent', why: `the API server was asked for its event: ${failure}` }

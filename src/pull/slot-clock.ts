@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { pauseOf } from './pause.ts'
 
 /** The time by which slots are told. */
 export interface SlotClock {
@@ -17,5 +17,5 @@ export interface SlotClock {
 export const WALL_CLOCK: SlotClock = {
   now: () => Date.now(),
   longestSleep: 30_000,
-  sleep: (milliseconds, signal) => delay(milliseconds, undefined, { signal }).catch(() => {}),
+  sleep: pauseOf,
 }
