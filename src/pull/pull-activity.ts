@@ -1,5 +1,6 @@
 import type { ContentInfo, DaemonEvent, NamespaceClient } from '../containerd/client/daemon-client.ts'
 import { PullpathError } from '../errors.ts'
+import { chainIdIn } from './pull-marks.ts'
 
 /**
  * A lease of containerd as it was seen. Whoever pulls takes one before the resolve and gives it back at the end
@@ -94,9 +95,9 @@ export class PullActivity {
 
   hear(event: DaemonEvent): void {
     if (event.topic === '/snapshot/prepare') {
-      const chainId = /^extract-\S+ (\S+)$/.exec(event.key)?.[1]
+      const chainId = chainIdIn(event.key)
       // The layer of a container that starts: nothing is pulled.
-      if (chainId === undefined) return
+      if (chainId === null) return
       // A second attempt at it does not count, but one after it was committed: it was removed meanwhile.
       const before = this.prepared.get(chainId)
       if (before === undefined || (this.committed.get(chainId) ?? 0) > before) this.prepared.set(chainId, event.at)

@@ -61,6 +61,11 @@ export function phasesOf(
   return phases
 }
 
+/** Of the layer that is unpacked into a snapshot: `extract-<id> <chain id>`. null: it is of something else, like a container. */
+export function chainIdIn(snapshotKey: string): string | null {
+  return /^extract-\S+ (\S+)$/.exec(snapshotKey)?.[1] ?? null
+}
+
 /** OCI image specification, "Layer ChainID". Ends with the first layer whose diff id is not known. */
 export function chainIdsOf(
   objects: readonly SubjectObject[],

@@ -1,5 +1,6 @@
 import type { DaemonClient, NamespaceClient, Subscription } from '../containerd/client/daemon-client.ts'
 import { isNameIn } from '../containerd/reference.ts'
+import { chainIdIn } from './pull-marks.ts'
 import type { PullProgress } from './pull-record.ts'
 import type { Subject } from './subject.ts'
 
@@ -65,10 +66,10 @@ export class PullWatch {
     this.#subscription?.close()
   }
 
-  /** `extract-<id> <chain id>`; a second attempt at it does not count. */
+  /** A second attempt at a layer does not count. */
   #notePrepared(key: string, at: number): void {
-    const chainId = /^extract-\S+ (\S+)$/.exec(key)?.[1]
-    if (chainId !== undefined && !this.prepared.has(chainId)) this.prepared.set(chainId, at)
+    const chainId = chainIdIn(key)
+    if (chainId !== null && !this.prepared.has(chainId)) this.prepared.set(chainId, at)
   }
 
   async #look(since: number): Promise<void> {
