@@ -1,6 +1,6 @@
 import type { NamespaceClient } from '../containerd/client/daemon-client.ts'
 import { choosePlatform, type Manifest, parseManifest } from '../registry/manifest.ts'
-import { type SubjectObject, THIS_PLATFORM } from './subject.ts'
+import { objectsOf, type SubjectObject, THIS_PLATFORM } from './subject.ts'
 
 /** An image that containerd has, by its own store. */
 export interface StoredImage {
@@ -30,15 +30,9 @@ export async function readStoredImage(
     manifests.push(own.object)
   }
   const { config, layers } = manifest
-  const object =
-    (kind: SubjectObject['kind']) =>
-    ({ digest, mediaType, size }: Omit<SubjectObject, 'kind'>) => {
-      return { digest, kind, mediaType, size }
-    }
-  const objects = [...manifests, object('config')(config), ...layers.map(object('layer'))]
   const diffIds = await readDiffIds(store, config.digest)
   return {
-    objects: [...new Map(objects.map((it) => [it.digest, it])).values()],
+    objects: objectsOf(manifests, { config, layers }),
     diffIds: new Map(layers.flatMap(({ digest }, index) => pairOf(digest, diffIds[index]))),
   }
 }

@@ -1,7 +1,7 @@
 import type { ImageReference } from '../containerd/reference.ts'
 import type { ObjectEvidence } from '../drift/classification.ts'
 import { fetchImageManifest } from '../registry/image-manifest.ts'
-import type { Platform } from '../registry/manifest.ts'
+import type { Descriptor, Platform } from '../registry/manifest.ts'
 import type { Call, RegistryClient } from '../registry/registry-client.ts'
 import { THIS_ARCHITECTURE } from '../this-architecture.ts'
 
@@ -44,15 +44,22 @@ export async function readSubject(client: RegistryClient, reference: ImageRefere
     mediaType: it.mediaType,
     size: it.length,
   }))
-  const objects = [
-    ...manifests,
-    { digest: config.digest, kind: 'config' as const, mediaType: config.mediaType, size: config.size },
-    ...layers.map(({ digest, mediaType, size }) => ({ digest, kind: 'layer' as const, mediaType, size })),
-  ]
   return {
     reference,
     digest: manifests[0]?.digest ?? '',
     imageId: config.digest,
-    objects: [...new Map(objects.map((it) => [it.digest, it])).values()],
+    objects: objectsOf(manifests, { config, layers }),
   }
+}
+
+/** What an image is made of, each once: its manifests, then the config and the layers. */
+export function objectsOf(
+  manifests: readonly SubjectObject[],
+  { config, layers }: { config: Descriptor; layers: readonly Descriptor[] },
+): SubjectObject[] {
+  const blob =
+    (kind: SubjectObject['kind']) =>
+    ({ digest, mediaType, size }: Descriptor): SubjectObject => ({ digest, kind, mediaType, size })
+  const objects = [...manifests, blob('config')(config), ...layers.map(blob('layer'))]
+  return [...new Map(objects.map((it) => [it.digest, it])).values()]
 }
