@@ -1,5 +1,6 @@
 import { parseGoUrl } from '../format/go-url.ts'
 import { portOf } from '../format/host-port.ts'
+import { bracketed } from '../format/ip-address.ts'
 import type { SpegelIntent } from '../intent/intent.ts'
 import type { Role } from './endpoint-report.ts'
 import type { Endpoint } from './pull-path.ts'
@@ -19,11 +20,10 @@ const PEER_DIAL_TIMEOUT = '200ms'
 
 /** The signature of the declared Spegel, or of any Spegel where none is declared. `nodeIp` fills in `$(NODE_IP)`. */
 export function peerSignature(spegel: SpegelIntent | null, nodeIp: string): PeerSignature {
-  const address = nodeIp.includes(':') ? `[${nodeIp}]` : nodeIp
   const targets = new Set<string>()
   const ports = new Set<string>()
   for (const target of spegel?.mirrorTargets ?? []) {
-    const url = parseGoUrl(target.replaceAll('$(NODE_IP)', address))
+    const url = parseGoUrl(target.replaceAll('$(NODE_IP)', bracketed(nodeIp)))
     if (typeof url === 'string' || url.host === '') continue
     targets.add(url.host)
     ports.add(portOf(url.host))

@@ -1,4 +1,5 @@
 import { DIFFERS, type WitnessComparison } from '../containerd/witness-comparison.ts'
+import { bracketed } from '../format/ip-address.ts'
 import type { NodeFacts } from './facts.ts'
 import type { FindingDraft } from './finding.ts'
 import { shellWord } from './remedy.ts'
@@ -13,7 +14,7 @@ export function witnessDisagrees(comparison: WitnessComparison, node: NodeFacts)
   const differing = requests.filter((it) => DIFFERS.has(it.verdict)).length
   const judged = requests.filter((it) => it.verdict !== 'aside')
   const pod = `"$(kubectl -n kube-system get pods -l app.kubernetes.io/name=pullpath --field-selector spec.nodeName=${shellWord(node.name)} -o name)"`
-  const host = node.ip.includes(':') ? `[${node.ip}]` : node.ip
+  const host = bracketed(node.ip)
   const readFile = file ?? `${hostsDir}/${registry}/hosts.toml`
   return {
     kind: 'fault',

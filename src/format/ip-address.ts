@@ -19,6 +19,11 @@ export function parseIp(text: string): IpAddress | null {
   return { family: 6, loopback: (one || mapped) && zone.length === 0 }
 }
 
+/** An address as it stands in a URL and before a port: IPv6 in brackets. Whatever is no IPv6 stays as it is. */
+export function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address
+}
+
 function parseIpv4(text: string): number[] | null {
   const parts = text.split('.')
   if (parts.length !== 4 || !parts.every((it) => /^(0|[1-9]\d{0,2})$/.test(it))) return null

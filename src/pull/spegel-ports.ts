@@ -1,3 +1,5 @@
+import { bracketed } from '../format/ip-address.ts'
+
 /** Of Spegel's pods (chart 0.7.4, daemonset.yaml: the ports `registry` and `metrics`). */
 const REGISTRY_PORT = 5000
 const METRICS_PORT = 9090
@@ -13,5 +15,5 @@ export function metricsOfPod(address: string): string {
 }
 
 function urlOf(address: string, port: number): string {
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
+  return `http://${bracketed(address)}:${port}`
 }

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts'
 import type { SpegelHealth } from '../drift/probes.ts'
 import { targetUrls } from '../drift/spegel-targets.ts'
 import { PullpathError } from '../errors.ts'
+import { bracketed } from '../format/ip-address.ts'
 import type { Inputs } from '../watch/inputs.ts'
 import type { ProbeLimits } from './endpoint-probe.ts'
 import { plainGet } from './plain-get.ts'
@@ -16,7 +17,7 @@ export type SpegelOutcome = Pick<SpegelHealth, 'url' | 'duration' | 'ready' | 'w
  * one. null: nothing says.
  */
 export function spegelUrl({ spegel }: Config, { intent, node }: Pick<Inputs, 'intent' | 'node'>): string | null {
-  if (spegel.port !== null) return `http://${node.ip.includes(':') ? `[${node.ip}]` : node.ip}:${spegel.port}`
+  if (spegel.port !== null) return `http://${bracketed(node.ip)}:${spegel.port}`
   return URL.parse(targetUrls(intent.spegel, node.ip)[0] ?? '')?.origin ?? null
 }
 
