@@ -4,7 +4,7 @@ import { type Classification, classifyPull, type MirrorFacts, type PullEvidence 
 import type { ObservedMarks } from './observed-marks.ts'
 import type { PerMinute } from './per-minute.ts'
 import { countedBetween, type SpegelMetricsPage } from './spegel-metrics-page.ts'
-import type { Holders, SpegelSight } from './spegel-sight.ts'
+import { type Holders, MOST_PEERS, type SpegelSight } from './spegel-sight.ts'
 import type { SubjectObject } from './subject.ts'
 
 /** What may be asked about a pull that somebody else made. Never the origin. */
@@ -38,8 +38,6 @@ export interface SourceQuestion {
 
 /** A small pull is not worth a question to every peer. Bytes. */
 const LEAST_BYTES = 1_000_000
-/** Of SpegelSight: how many peers it asks at most. */
-const MOST_PEERS = 16
 /** Somebody may have removed it meanwhile: after a longer pull the absence says little of the beginning. Milliseconds. */
 const LONGEST = 300_000
 

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts'
 import type { ResolveProof } from '../drift/resolve-proof.ts'
 import { openDaemon } from '../watch/daemon-monitor.ts'
 import type { Inputs } from '../watch/inputs.ts'
+import { CRI_NAMESPACE } from './node-images.ts'
 import { openOrigin, proofTarget } from './proof-target.ts'
 import { proveResolve } from './resolve-prover.ts'
 
@@ -16,7 +17,7 @@ export async function proveOnce(
   if (target === null) return null
   const { client } = await openDaemon(config.host.root, socket)
   try {
-    const store = client.inNamespace('k8s.io')
+    const store = client.inNamespace(CRI_NAMESPACE)
     const origin = openOrigin(target)
     return await proveResolve(target, { cri: client.cri, store, origin, now: () => new Date(), signal })
   } finally {

@@ -54,7 +54,7 @@ export function configuredSight(spegel: Config['spegel'], ip: string): SpegelSig
 }
 
 /** So many peers are asked; a cluster that has more is sampled. */
-const SAMPLE = 16
+export const MOST_PEERS = 16
 /** Of one image, so many objects are asked for. */
 const MOST_OBJECTS = 16
 /** A HEAD takes Spegel 3 s at most. Milliseconds. */
@@ -88,11 +88,11 @@ export function peersToAsk(
   { peers, cluster }: Pick<SpegelPlaces, 'peers' | 'cluster'>,
   random: () => number = Math.random,
 ): readonly string[] {
-  if (cluster?.askAll === true || peers.length <= SAMPLE) return peers
-  const certain = peers.slice(0, Math.min(cluster?.likely ?? 0, SAMPLE))
+  if (cluster?.askAll === true || peers.length <= MOST_PEERS) return peers
+  const certain = peers.slice(0, Math.min(cluster?.likely ?? 0, MOST_PEERS))
   const rest = peers.slice(certain.length)
   const start = Math.floor(random() * rest.length)
-  return [...certain, ...rest.slice(start), ...rest.slice(0, start)].slice(0, SAMPLE)
+  return [...certain, ...rest.slice(start), ...rest.slice(0, start)].slice(0, MOST_PEERS)
 }
 
 /** By peer, of those that were asked: null is no answer. */
