@@ -145,8 +145,7 @@ export class CanaryRounds {
 
   #abandoned(tag: string, why: SlotAbandonment, id: string): Pull {
     const via = this.#options.config.canary.methods.includes('containerd') ? 'containerd' : 'peer'
-    const record = new PullRecord(this.#reference(tag), via, Date.now(), id)
-    return record.finish({ source: 'unknown', evidence: [] }, notMeasured('slot-abandoned', why), { duration: 0 })
+    return new PullRecord(this.#reference(tag), via, Date.now(), id).unmeasured(notMeasured('slot-abandoned', why))
   }
 
   #measureAll(): Promise<void> {

@@ -50,20 +50,16 @@ export async function pullByContainerd(
   const record = (now = Date.now()) => new PullRecord(subject.reference, 'containerd', now, options.id)
   try {
     const refusal = await prepare(store, images, options)
-    if (refusal !== null) return unmeasured(record(), notMeasured(refusal, subject.reference.image))
-    if (options.signal?.aborted === true) return unmeasured(record(), ABORTED)
+    if (refusal !== null) return record().unmeasured(notMeasured(refusal, subject.reference.image))
+    if (options.signal?.aborted === true) return record().unmeasured(ABORTED)
   } catch (error) {
     if (!(error instanceof PullpathError)) throw error
-    return unmeasured(record(), daemonPullFailure(error, options.signal?.aborted === true))
+    return record().unmeasured(daemonPullFailure(error, options.signal?.aborted === true))
   }
   const pull = await new ContainerdPull(client, subject, options).run(record)
   // One that broke off at its end may have left its name.
   if (options.image === 'absent' || pull.failure !== null) await images.removeWhatWasPulled()
   return pull
-}
-
-function unmeasured(record: PullRecord, failure: Pull['failure']): Pull {
-  return record.finish({ source: 'unknown', evidence: [] }, failure, { duration: 0 })
 }
 
 /** null: it may begin, unless it is given up. */

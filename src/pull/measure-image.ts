@@ -51,10 +51,7 @@ export async function measureImage(
   node: MeasuredNode,
   options: MeasureOptions,
 ): Promise<Pull> {
-  const end = (failure: Pull['failure']) =>
-    new PullRecord(reference, via, Date.now(), options.id).finish({ source: 'unknown', evidence: [] }, failure, {
-      duration: 0,
-    })
+  const end = (failure: Pull['failure']) => new PullRecord(reference, via, Date.now(), options.id).unmeasured(failure)
   try {
     return await measure(reference, via, node, options, end)
   } catch (error) {

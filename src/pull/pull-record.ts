@@ -80,6 +80,11 @@ export class PullRecord {
     const phases = this.#phases.toSorted((a, b) => a.start - b.start)
     return { ...this.#pull, source, duration, bytes: this.#bytes, phases, evidence, failure }
   }
+
+  /** It did not even begin. */
+  unmeasured(failure: Pull['failure']): Pull {
+    return this.finish({ source: 'unknown', evidence: [] }, failure, { duration: 0 })
+  }
 }
 
 /** Bytes of what was asked for. The words of a 404, of a redirect or of a token realm are none: they make no rate. */
