@@ -13,6 +13,7 @@ import { endpointFailure, REFUSALS } from './endpoint-failure.ts'
 import type { ProbeTarget } from './probe-target.ts'
 import { probeRealm } from './realm-probe.ts'
 import { resolveManifest } from './resolve-manifest.ts'
+import { OWN_CONTENT } from './spegel-own-content.ts'
 import { THIS_PLATFORM } from './subject.ts'
 
 /** How one thing is probed: within so many milliseconds, whatever it does. */
@@ -30,8 +31,6 @@ type Image = NonNullable<ProbeTarget['image']>
 /** The agent's own credentials of a host; null: there are none. May throw where its file cannot be read. */
 export type CredentialsOf = (host: string) => Credentials | null
 
-/** Who has this header is served from Spegel's own node alone, and counted nowhere (Spegel 0.7: registry handler). */
-const OWN_CONTENT = { 'X-Spegel-Mirrored': 'true' }
 /** Of whom a token is asked for where no image is named. */
 const ANY_REPOSITORY = 'library/pullpath-canary'
 

@@ -3,6 +3,7 @@ import type { ImageReference } from '../containerd/reference.ts'
 import { openRegistryClient } from '../registry/http-registry-client.ts'
 import { RegistryError } from '../registry/registry-error.ts'
 import { readSpegelMetrics, type SpegelCounters } from './spegel-metrics-page.ts'
+import { OWN_CONTENT } from './spegel-own-content.ts'
 import type { SubjectObject } from './subject.ts'
 
 /** What can be learnt of Spegel without changing anything about it. What is given up meanwhile is not known. */
@@ -111,7 +112,7 @@ async function answersOf<T>(
   return answers
 }
 
-/** Spegel answers from its own node's content alone where this header is sent, and counts nothing. null: no answer. */
+/** Which of these objects a peer has on its own node. null: no answer. */
 async function heldBy(
   peer: string,
   { registry, repository }: ImageReference,
@@ -121,7 +122,7 @@ async function heldBy(
   const client = openRegistryClient({
     url: `${peer}/v2`,
     namespace: registry,
-    headers: { 'X-Spegel-Mirrored': 'true' },
+    headers: OWN_CONTENT,
     tls: { ca: [], client: null, verify: true },
     credentials: null,
   })
