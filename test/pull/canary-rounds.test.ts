@@ -12,7 +12,7 @@ import { endpoint, slicesOf } from '../kube/slices.ts'
 import { sampleOf } from '../metrics/exposition.ts'
 import { RegistryDouble } from '../registry/registry-double.ts'
 import { Told } from '../watch/watched-node.ts'
-import { CANARY, makeCanary, storeIn } from './stored-canary.ts'
+import { CANARY, makeCanary, serveIn, storeIn } from './stored-canary.ts'
 
 const TOKEN = 'a-token-of-the-operators-own'
 
@@ -67,12 +67,7 @@ t.test('a round measures the canary over HTTP and by containerd, and shows what 
   const it = await site(t, { interval: '1s' })
   const canary = makeCanary()
   storeIn(it.origin, canary)
-  const sized = ({ digest, bytes }: { digest: string; bytes: Buffer }) => ({ digest, size: bytes.length })
-  it.daemon.origin.set(CANARY.image, {
-    manifest: { ...sized(canary.manifest), mediaType: canary.manifest.mediaType },
-    config: sized(canary.config),
-    layers: canary.layers.map((layer) => ({ ...sized(layer), chainId: layer.chainId })),
-  })
+  serveIn(it.daemon, CANARY.image, canary)
   const agent = await it.start()
   t.match(await it.said('measured', 'origin'), { source: 'first', image: CANARY.image })
   t.match(await it.said('not measured', 'peer'), { reason: 'no-endpoint' })
@@ -103,12 +98,7 @@ t.test('where Kubernetes tells the nodes, the canary is measured in slots with t
   const it = await site(t, { interval: '1s', kube: { get } as unknown as KubeApi })
   const canary = makeCanary()
   storeIn(it.origin, canary)
-  const sized = ({ digest, bytes }: { digest: string; bytes: Buffer }) => ({ digest, size: bytes.length })
-  it.daemon.origin.set(CANARY.image, {
-    manifest: { ...sized(canary.manifest), mediaType: canary.manifest.mediaType },
-    config: sized(canary.config),
-    layers: canary.layers.map((layer) => ({ ...sized(layer), chainId: layer.chainId })),
-  })
+  serveIn(it.daemon, CANARY.image, canary)
   const agent = await it.start()
   t.match(await it.said('measured', 'containerd'), { source: 'first', image: CANARY.image })
   const [pull] = (await (await fetch(`${agent.url}/api/v1/pulls?method=containerd&source=first`)).json()) as Pull[]

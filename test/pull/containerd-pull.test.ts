@@ -8,7 +8,7 @@ import { chainIdsOf, phasesOf } from '../../src/pull/pull-marks.ts'
 import type { SpegelSight } from '../../src/pull/spegel-sight.ts'
 import type { Subject } from '../../src/pull/subject.ts'
 import { MemoryDaemon } from '../containerd/client/memory-daemon.ts'
-import { CANARY, makeCanary } from './stored-canary.ts'
+import { CANARY, makeCanary, type StoredCanary, serveIn } from './stored-canary.ts'
 
 const OPTIONS: ContainerdPullOptions = {
   image: 'canary',
@@ -20,17 +20,10 @@ const OPTIONS: ContainerdPullOptions = {
 }
 
 function site() {
-  const canary = makeCanary()
   const daemon = new MemoryDaemon()
-  const { manifest, config, layers } = canary
-  const sized = ({ digest, bytes }: { digest: string; bytes: Buffer }) => ({ digest, size: bytes.length })
-  daemon.origin.set(CANARY.image, {
-    manifest: { ...sized(manifest), mediaType: manifest.mediaType },
-    config: sized(config),
-    layers: layers.map((it) => ({ ...sized(it), chainId: it.chainId })),
-  })
-  const object = (kind: 'manifest' | 'config' | 'layer') => (it: { digest: string; bytes: Buffer }) => {
-    return { ...sized(it), kind, mediaType: '' }
+  const { manifest, config, layers } = serveIn(daemon, CANARY.image, makeCanary())
+  const object = (kind: 'manifest' | 'config' | 'layer') => {
+    return ({ digest, bytes }: StoredCanary['config']) => ({ digest, size: bytes.length, kind, mediaType: '' })
   }
   const objects = [object('manifest')(manifest), object('config')(config), ...layers.map(object('layer'))]
   const subject: Subject = { reference: CANARY, digest: manifest.digest, imageId: config.digest, objects }

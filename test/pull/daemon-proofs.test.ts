@@ -11,7 +11,7 @@ import { daemonFacts, intentOf, mirror, nodeFacts, observing, talosIntent, versi
 import { noFault } from '../fixtures/no-fault.ts'
 import { RegistryDouble } from '../registry/registry-double.ts'
 import { Told } from '../watch/watched-node.ts'
-import { CANARY, makeCanary, storeIn } from './stored-canary.ts'
+import { CANARY, makeCanary, serveIn, storeIn } from './stored-canary.ts'
 
 const MINUTE = 60_000
 
@@ -30,12 +30,7 @@ async function site(t: Test, onFault: (error: unknown) => void = noFault) {
   const canary = makeCanary({ layers: 1, size: 100 })
   storeIn(origin, canary, 'proof-0')
   const daemon = new MemoryDaemon()
-  const sized = ({ digest, bytes }: { digest: string; bytes: Buffer }) => ({ digest, size: bytes.length })
-  daemon.origin.set(CANARY.image.replace('tag-0', 'proof-0'), {
-    manifest: { ...sized(canary.manifest), mediaType: canary.manifest.mediaType },
-    config: sized(canary.config),
-    layers: canary.layers.map((it) => ({ ...sized(it), chainId: it.chainId })),
-  })
+  serveIn(daemon, CANARY.image.replace('tag-0', 'proof-0'), canary)
   const text = 'node: { name: k8s-1, ip: 127.0.0.1 }\ncanary: { tags: 1 }\ncontainerd: { proof: { interval: 1h } }\n'
   const config = readConfig(text, 'config.yaml', { env: {}, hostname: 'k8s-1' })
   const file = fileNode(`server = '${origin.origin}'\n`)

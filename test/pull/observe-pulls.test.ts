@@ -8,8 +8,8 @@ import { MemoryDaemon } from '../containerd/client/memory-daemon.ts'
 import { configOf } from '../fixtures/node-directory.ts'
 import { sampleOf } from '../metrics/exposition.ts'
 import { Told } from '../watch/watched-node.ts'
-import { pullByOthers, serveIn } from './others-pull.ts'
-import { bytesOf, makeCanary } from './stored-canary.ts'
+import { pullByOthers } from './others-pull.ts'
+import { bytesOf, makeCanary, serveIn } from './stored-canary.ts'
 
 const APP = '192.168.1.106/library/app:v1'
 

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { MemoryDaemon } from '../containerd/client/memory-daemon.ts'
-import type { StoredCanary } from './stored-canary.ts'
 
 export interface OthersPull {
   /** The id of the lease; default: one of containerd's own. */
@@ -10,18 +9,6 @@ export interface OthersPull {
   keepsLease?: boolean
   /** Nobody notes where an imported content is from. */
   isImport?: boolean
-}
-
-/** Makes an image that the daemon can pull. */
-export function serveIn(daemon: MemoryDaemon, reference: string, image: StoredCanary): StoredCanary {
-  const sized = ({ digest, bytes }: { digest: string; bytes: Buffer }) => ({ digest, size: bytes.length })
-  const { manifest, config, layers } = image
-  daemon.origin.set(reference, {
-    manifest: { ...sized(manifest), mediaType: manifest.mediaType, bytes: manifest.bytes },
-    config: sized(config),
-    layers: layers.map((it) => ({ ...sized(it), chainId: it.chainId })),
-  })
-  return image
 }
 
 /** As containerd pulls for others: under a lease, with the source noted on what came, and what is there left alone. */

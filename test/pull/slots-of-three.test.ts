@@ -13,7 +13,7 @@ import { daemonFacts, intentOf, mirror, nodeFacts, observing, talosIntent } from
 import { noFault } from '../fixtures/no-fault.ts'
 import { RegistryDouble } from '../registry/registry-double.ts'
 import { SteppedTime } from './stepped-time.ts'
-import { CANARY, makeCanary, storeIn } from './stored-canary.ts'
+import { CANARY, makeCanary, serveIn, storeIn } from './stored-canary.ts'
 
 const HOUR = 3_600_000
 const NAMES = ['k8s-1', 'k8s-2', 'k8s-3']
@@ -43,14 +43,7 @@ async function cluster(t: Test, { methods = '[probe, containerd]', tags = TAGS }
   for (const tag of ['tag', 'home'].flatMap((name) => [0, 1, 2].map((place) => `${name}-${place}`))) {
     const canary = makeCanary({ layers: 1, size: 1024 })
     storeIn(origin, canary, tag)
-    const sized = ({ digest, bytes }: { digest: string; bytes: Buffer }) => ({ digest, size: bytes.length })
-    for (const daemon of daemons) {
-      daemon.origin.set(`${CANARY.registry}/${CANARY.repository}:${tag}`, {
-        manifest: { ...sized(canary.manifest), mediaType: canary.manifest.mediaType },
-        config: sized(canary.config),
-        layers: canary.layers.map((layer) => ({ ...sized(layer), chainId: layer.chainId })),
-      })
-    }
+    for (const daemon of daemons) serveIn(daemon, `${CANARY.registry}/${CANARY.repository}:${tag}`, canary)
   }
   const peers = await Promise.all(daemons.map(peerOf))
   t.teardown(() => peers.map(({ server }) => server.closeAllConnections() ?? server.close()))

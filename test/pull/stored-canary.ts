@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { parseImageReference } from '../../src/containerd/reference.ts'
+import type { MemoryDaemon } from '../containerd/client/memory-daemon.ts'
 import type { RegistryDouble } from '../registry/registry-double.ts'
 
 export const CANARY = parseImageReference('192.168.1.106/library/pullpath-canary:tag-0')
@@ -42,6 +43,18 @@ export function storeIn({ images }: RegistryDouble, canary: StoredCanary, tag = 
   const { repository } = CANARY
   images.putManifest(repository, tag, canary.manifest)
   for (const { bytes } of [canary.config, ...canary.layers]) images.putBlob(repository, bytes)
+}
+
+/** Makes it an image that the daemon can pull. */
+export function serveIn({ origin }: MemoryDaemon, reference: string, canary: StoredCanary): StoredCanary {
+  const sized = ({ digest, bytes }: { digest: string; bytes: Buffer }) => ({ digest, size: bytes.length })
+  const { manifest, config, layers } = canary
+  origin.set(reference, {
+    manifest: { ...sized(manifest), mediaType: manifest.mediaType, bytes: manifest.bytes },
+    config: sized(config),
+    layers: layers.map((it) => ({ ...sized(it), chainId: it.chainId })),
+  })
+  return canary
 }
 
 export function bytesOf({ manifest, config, layers }: StoredCanary): number {
