@@ -74,29 +74,26 @@ export function servedBy(select: Select): Panel {
   })
 }
 
-/** Of the last pulls; `labels`: what else tells pulls apart. */
-export function throughput(select: Select, labels: readonly string[] = []): Panel {
+export function throughput(select: Select): Panel {
   const bytes = held(select('pullpath_pull_last_bytes', OVER_THE_NETWORK))
   const seconds = held(select('pullpath_pull_last_duration_seconds', OVER_THE_NETWORK))
-  const by = [...labels, 'source', 'method']
   return timeSeries({
     title: 'Throughput of the last pulls',
     description:
       'The bytes that the last pull of each kind fetched by the time that it took as a whole, unpacking included; nodes on average.',
     unit: 'Bps',
-    queries: [{ expr: `avg by (${by.join(', ')}) (${bytes} / ${seconds})`, legend: legendOf(by) }],
+    queries: [{ expr: `avg by (source, method) (${bytes} / ${seconds})`, legend: '{{source}} {{method}}' }],
   })
 }
 
-export function failures(select: Select, labels: readonly string[] = []): Panel {
-  const by = [...labels, 'method', 'reason']
+export function failures(select: Select): Panel {
   const counted = countedWithin(select('pullpath_pull_failures_total'))
   return timeSeries({
     title: 'Failures, by reason',
     description:
       'How many measured pulls failed within the last six hours. docs/alerts.md (PullpathPullsFailing) tells what each reason asks for.',
     unit: 'none',
-    queries: [{ expr: `sum by (${by.join(', ')}) (${counted})`, legend: legendOf(by) }],
+    queries: [{ expr: `sum by (method, reason) (${counted})`, legend: '{{method}} {{reason}}' }],
   })
 }
 
