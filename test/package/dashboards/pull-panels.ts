@@ -3,12 +3,11 @@ import type { Link, Panel } from './dashboard.ts'
 import { barChart, type Column, heatmap, type Query, stat, table, timeline, timeSeries } from './panels.ts'
 import { countedWithin, held, ofLastPulls } from './pull-query.ts'
 import { OF_REGISTRY, type Select } from './query.ts'
+import { legendOf } from './shared-panels.ts'
 
 /** Pulls that containerd made: whence a probe's legs come was chosen. */
 const REAL = 'method!="probe"'
 const OVER_THE_NETWORK = 'source!="local"'
-
-const legendOf = (labels: readonly string[]) => labels.map((it) => `{{${it}}}`).join(' ')
 
 /** How many pulls fell back. 0 where pulls were measured and none did. */
 export function fallbacks(select: Select): Panel {
@@ -154,7 +153,7 @@ export function endpointsUp(select: Select, labels: readonly string[], links: Li
     queries: [
       {
         expr: `min by (${by.join(', ')}) (${held(select('pullpath_endpoint_up', OF_REGISTRY))})`,
-        legend: legendOf(by.filter((it) => it !== 'cluster')),
+        legend: legendOf(by),
       },
     ],
     meaning: { zero: ['failed', 'red'], one: ['up', 'green'] },

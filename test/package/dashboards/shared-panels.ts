@@ -53,7 +53,8 @@ export function proofDuration(select: Select, labels: readonly string[]): Panel 
   })
 }
 
-function legendOf(labels: readonly string[]): string {
+/** The values of these labels but that of the cluster. */
+export function legendOf(labels: readonly string[]): string {
   const shown = labels.filter((it) => it !== 'cluster')
   return shown.map((it) => `{{${it}}}`).join(' ')
 }
