@@ -9,27 +9,29 @@ import { legendOf } from './shared-panels.ts'
 const REAL = 'method!="probe"'
 const OVER_THE_NETWORK = 'source!="local"'
 
-/** How many pulls fell back. 0 where pulls were measured and none did. */
 export function fallbacks(select: Select): Panel {
-  const fallback = countedWithin(select('pullpath_pulls_total', 'source="fallback"'))
   return stat({
     title: 'Fallback pulls',
     description: 'How many pulls within six hours came from the origin although a peer held the image.',
     unit: 'none',
-    expr: `round(sum(${fallback})) or 0 * sum(${countedWithin(select('pullpath_pulls_total'))})`,
+    expr: numberOf(select('pullpath_pulls_total', 'source="fallback"'), select),
     bad: true,
   })
 }
 
 export function failed(select: Select): Panel {
-  const failures = countedWithin(select('pullpath_pull_failures_total'))
   return stat({
     title: 'Failed pulls',
     description: 'How many measured pulls failed within six hours. What could not be measured is not counted.',
     unit: 'none',
-    expr: `round(sum(${failures})) or 0 * sum(${countedWithin(select('pullpath_pulls_total'))})`,
+    expr: numberOf(select('pullpath_pull_failures_total'), select),
     bad: true,
   })
+}
+
+/** By how much a counter of pulls grew, as a whole number. 0 where pulls were measured and it counted none. */
+function numberOf(series: string, select: Select): string {
+  return `round(sum(${countedWithin(series)})) or 0 * sum(${countedWithin(select('pullpath_pulls_total'))})`
 }
 
 /** A quantile of what pulls took; `q`: 0 to 1. */
