@@ -1,30 +1,30 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { startAgent } from '../src/agent.ts'
 import type { NodeReport } from '../src/drift/report.ts'
 import { HOSTS_DIR } from './fixtures/intents.ts'
 import { sampleOf } from './metrics/exposition.ts'
 import { probedRegistry } from './pull/probed-registry.ts'
+import type { RegistryDouble } from './registry/registry-double.ts'
 import { Told } from './watch/watched-node.ts'
 
 const REGISTRY = 'harbor.test'
 const COMPONENTS = ['core', 'registry'].map((name) => ({ name, status: 'healthy' }))
 const HEALTHY = JSON.stringify({ status: 'healthy', components: COMPONENTS })
 
-t.test('a blob that fails while Harbor says that all is well is found, shown everywhere, and gone again', async (t) => {
-  const double = await probedRegistry(t)
-  double.faults.set('GET /api/v2.0/health', { kind: 'status', status: 200, body: HEALTHY })
+/**
+ * Writes a node whose registry is the double; returns the file of the agent's configuration. `hosts`: its hosts.toml;
+ * `config`: more lines of the configuration.
+ */
+function makeNode(t: Test, { origin }: RegistryDouble, { hosts, config }: { hosts: string; config: string }): string {
   const root = t.testdir({
-    'talos.yaml': `machine:\n  registries:\n    mirrors:\n      ${REGISTRY}:\n        endpoints: [${double.origin}]\n`,
+    'talos.yaml': `machine:\n  registries:\n    mirrors:\n      ${REGISTRY}:\n        endpoints: [${origin}]\n`,
   })
-  const hosts = join(root, 'node', HOSTS_DIR, REGISTRY)
-  mkdirSync(hosts, { recursive: true })
-  writeFileSync(
-    join(hosts, 'hosts.toml'),
-    `[host]\n  [host.'${double.origin}']\n    capabilities = ['pull', 'resolve']\n`,
-  )
+  const directory = join(root, 'node', HOSTS_DIR, REGISTRY)
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(join(directory, 'hosts.toml'), hosts)
   const configFile = join(root, 'config.yaml')
   writeFileSync(
     configFile,
@@ -33,10 +33,19 @@ host: { root: ${root}/node }
 intent: { talos: { patches: [${root}/talos.yaml] }, spegel: { from: none } }
 watch: { settle: 10ms }
 probe: { interval: 1s, images: { ${REGISTRY}: library/app:v1 } }
-harbor: { url: '${double.origin}' }
 http: { host: 127.0.0.1, port: 0 }
-`,
+${config}`,
   )
+  return configFile
+}
+
+t.test('a blob that fails while Harbor says that all is well is found, shown everywhere, and gone again', async (t) => {
+  const double = await probedRegistry(t)
+  double.faults.set('GET /api/v2.0/health', { kind: 'status', status: 200, body: HEALTHY })
+  const configFile = makeNode(t, double, {
+    hosts: `[host]\n  [host.'${double.origin}']\n    capabilities = ['pull', 'resolve']\n`,
+    config: `harbor: { url: '${double.origin}' }\n`,
+  })
   const log = new Told<{ msg: string; finding?: string }>()
   const logger = pino({ base: null }, { write: (line: string) => log.push(JSON.parse(line)) })
   const agent = await startAgent({ configFile, env: {}, logger })
@@ -73,30 +82,13 @@ http: { host: 127.0.0.1, port: 0 }
 
 t.test('what is brought along to an endpoint is in nothing that the agent says', async (t) => {
   const double = await probedRegistry(t, { auth: { kind: 'basic', users: { owner: 'right' } } })
-  const root = t.testdir({
-    'talos.yaml': `machine:\n  registries:\n    mirrors:\n      ${REGISTRY}:\n        endpoints: [${double.origin}]\n`,
-    'docker.json': JSON.stringify({
-      auths: { [new URL(double.origin).host]: { username: 'user-qzxv', password: 'pass-qzxv' } },
-    }),
+  const auths = { [new URL(double.origin).host]: { username: 'user-qzxv', password: 'pass-qzxv' } }
+  const dockerConfigFile = join(t.testdirName, 'docker.json')
+  const configFile = makeNode(t, double, {
+    hosts: `[host.'${double.origin}']\n[host.'${double.origin}'.header]\nAuthorization = 'Basic ${Buffer.from('header-qzxv').toString('base64')}'\nX-Extra = 'extra-qzxv'\n`,
+    config: `registryAuth: { dockerConfigFile: ${dockerConfigFile} }\n`,
   })
-  const hosts = join(root, 'node', HOSTS_DIR, REGISTRY)
-  mkdirSync(hosts, { recursive: true })
-  writeFileSync(
-    join(hosts, 'hosts.toml'),
-    `[host.'${double.origin}']\n[host.'${double.origin}'.header]\nAuthorization = 'Basic ${Buffer.from('header-qzxv').toString('base64')}'\nX-Extra = 'extra-qzxv'\n`,
-  )
-  const configFile = join(root, 'config.yaml')
-  writeFileSync(
-    configFile,
-    `node: { name: k8s-1, ip: 127.0.0.1 }
-host: { root: ${root}/node }
-intent: { talos: { patches: [${root}/talos.yaml] }, spegel: { from: none } }
-watch: { settle: 10ms }
-probe: { interval: 1s, images: { ${REGISTRY}: library/app:v1 } }
-registryAuth: { dockerConfigFile: ${root}/docker.json }
-http: { host: 127.0.0.1, port: 0 }
-`,
-  )
+  writeFileSync(dockerConfigFile, JSON.stringify({ auths }))
   const log = new Told<{ msg: string; finding?: string }>()
   const lines: string[] = []
   const write = (line: string) => {
