@@ -1,5 +1,6 @@
 import t from 'tap'
 import { parseImageReference } from '../../src/containerd/reference.ts'
+import type { ObservedMarks } from '../../src/pull/observed-marks.ts'
 import { ObservedSource, type SourceQuestion } from '../../src/pull/observed-source.ts'
 import { PerMinute } from '../../src/pull/per-minute.ts'
 
@@ -11,6 +12,12 @@ const OBJECT = {
   heldHere: false,
 } as const
 const REFERENCE = parseImageReference('192.168.1.106/library/app:v1')
+
+/** What was seen of a pull of that object and of nothing else. `more`: when it began, and how it differs. */
+function marksOf(more: Pick<ObservedMarks, 'begin'> & Partial<ObservedMarks>): ObservedMarks {
+  const seen = { hasLease: true, alone: true, objects: [OBJECT], resumed: 0, shared: 0, unseen: 0, phases: [] }
+  return { ...seen, ...more }
+}
 
 /** A pull of one object, all of whose requests hit, between two readings; `more`: how it differs. */
 async function told(more: (now: number) => Partial<SourceQuestion>, counters = [3, 5]): Promise<string> {
@@ -27,20 +34,10 @@ async function told(more: (now: number) => Partial<SourceQuestion>, counters = [
   })
   await source.read()
   const now = Date.now()
-  const marks = {
-    begin: now + 10,
-    hasLease: true,
-    alone: true,
-    objects: [OBJECT],
-    resumed: 0,
-    shared: 0,
-    unseen: 0,
-    phases: [],
-  }
   const question: SourceQuestion = {
     reference: REFERENCE,
     objects: [{ ...OBJECT, mediaType: '', size: 500 }],
-    marks,
+    marks: marksOf({ begin: now + 10 }),
     end: now + 20,
     mirrors: { targets: 1, resolve: true, others: false, marksOwn: null },
     quietSince: now - 1_000,
@@ -52,17 +49,6 @@ t.test(
   'counters are proof where they were read at rest before the pull, and nothing else was seen since',
   async (t) => {
     t.equal(await told(() => ({})), 'peer')
-    const marksOf = (more: object) => ({
-      begin: 0,
-      hasLease: true,
-      alone: true,
-      objects: [OBJECT],
-      resumed: 0,
-      shared: 0,
-      unseen: 0,
-      phases: [],
-      ...more,
-    })
     for (const [name, more] of [
       ['they were read while it was under way', (now: number) => ({ marks: marksOf({ begin: now - 500 }) })],
       ['somebody else was seen since', (now: number) => ({ quietSince: now + 5 })],
