@@ -18,6 +18,11 @@ export function blobsOf({ config, layers }: CanaryImage): string[] {
   return [config, ...layers].map(({ digest }) => digest).sort()
 }
 
+/** Bytes of all that it is made of. */
+export function sizeOf({ manifest, config, layers }: CanaryImage): number {
+  return [manifest, config, ...layers].reduce((sum, it) => sum + it.size, 0)
+}
+
 /** All digests that a node has once it has pulled the image. */
 export function digestsOf({ manifest, config, layers }: CanaryImage): string[] {
   return [manifest, config, ...layers].map(({ digest }) => digest)

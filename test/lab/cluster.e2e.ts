@@ -18,7 +18,7 @@ import type { AskedPrometheus } from '../package/dashboards/prometheus.ts'
 import { until } from '../package/examples/until.ts'
 import { overBudget, requestsOf } from './api-budget.ts'
 import type { SentBytes } from './api-process.ts'
-import type { CanaryImage } from './canary.ts'
+import { type CanaryImage, sizeOf } from './canary.ts'
 import { CONTAINERD_SOCKET, CONTROL_PLANE, HOSTS_DIR, ORIGIN } from './cluster.ts'
 import { BUSY_NAMESPACE, clusterObjects, otherEvents } from './cluster-objects.ts'
 import { testPanels } from './fed-panels.ts'
@@ -247,7 +247,7 @@ async function testCosts(
 
 async function testObserved(t: Test, { api, nodes, app }: Site): Promise<void> {
   const { reference } = app
-  const size = [app.manifest, app.config, ...app.layers].reduce((sum, it) => sum + it.size, 0)
+  const size = sizeOf(app)
   const made: (KubeletPull & { node: Node })[] = []
   for (const node of nodes) {
     const pull = await pullAsKubelet(node, { reference, size })

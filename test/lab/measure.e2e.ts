@@ -12,7 +12,7 @@ import t from 'tap'
 import { legRatio } from '../../src/drift/leg-ratio.ts'
 import type { Pull, PullSource } from '../../src/drift/pull.ts'
 import { type AccessEntry, blobsGiven } from './access-log.ts'
-import { blobsOf, type CanaryImage, digestsOf } from './canary.ts'
+import { blobsOf, type CanaryImage, digestsOf, sizeOf } from './canary.ts'
 import { CONTAINERD_SOCKET, HOSTS_DIR, PEER_PORTS } from './cluster.ts'
 import { type Lab, startLab } from './lab.ts'
 import { withLabTools } from './lab-tools.ts'
@@ -224,8 +224,4 @@ function median(values: readonly number[]): number {
 function spreadOf(values: readonly number[]): string {
   const text = (value: number) => value.toFixed(3)
   return `${text(median(values))} (${text(Math.min(...values))} to ${text(Math.max(...values))})`
-}
-
-function sizeOf({ manifest, config, layers }: CanaryImage): number {
-  return [manifest, config, ...layers].reduce((sum, it) => sum + it.size, 0)
 }
