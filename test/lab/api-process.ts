@@ -4,6 +4,7 @@
  */
 import type { ApiObject, Json } from '../kube/api-object.ts'
 import { ApiServer } from '../kube/api-server.ts'
+import type { Reply } from './asked-process.ts'
 
 /** An object by the plural of its kind. */
 export interface PutOrder {
@@ -26,12 +27,6 @@ export interface SentBytes {
   /** Before the storm. */
   before: number
   storm: number
-}
-
-/** Every order is answered once, with its number; 0: it listens. */
-export interface ApiReply {
-  number: number
-  result: unknown
 }
 
 const server = await ApiServer.start(JSON.parse(process.argv[2] ?? '{}'))
@@ -71,7 +66,7 @@ function again(event: ApiObject): ApiObject {
 }
 
 process.on('message', async ({ number, ...order }: ApiOrder & { number: number }) => {
-  process.send?.({ number, result: await obey(order) } satisfies ApiReply)
+  process.send?.({ number, result: await obey(order) } satisfies Reply)
 })
 process.on('disconnect', () => process.exit())
-process.send?.({ number: 0, result: null } satisfies ApiReply)
+process.send?.({ number: 0 } satisfies Reply)

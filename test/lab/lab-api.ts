@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { ApiServerOptions } from '../kube/api-server.ts'
 import type { JournalEntry } from '../kube/journal.ts'
 import type { User } from '../kube/rbac.ts'
-import type { ApiOrder, ApiReply, PutOrder, SentBytes } from './api-process.ts'
+import type { ApiOrder, PutOrder, SentBytes } from './api-process.ts'
+import { startAsked } from './asked-process.ts'
 import type { Machine } from './machine.ts'
 
 const PORT = 6443
@@ -32,32 +32,8 @@ export async function startLabApi(machine: Machine, users: Readonly<Record<strin
   await machine.run('openssl', ['req', '-x509', '-days', '1', ...key, ...names, '-out', CERTIFICATE])
   const tls = { certificate: CERTIFICATE, key: KEY, ca: CERTIFICATE }
   const options: ApiServerOptions = { host: address, port: PORT, tls, users }
-  const program = machine.start(
-    process.execPath,
-    [join(import.meta.dirname, 'api-process.ts'), JSON.stringify(options)],
-    {
-      channel: true,
-      log: process.stderr.fd,
-    },
-  )
-  const waiting = new Map<number, (result: unknown) => void>()
-  program.child.on('message', (received) => {
-    const { number, result } = received as ApiReply
-    waiting.get(number)?.(result)
-    waiting.delete(number)
-  })
-  const reply = (to: number) =>
-    new Promise<unknown>((resolve, reject) => {
-      waiting.set(to, resolve)
-      program.ended.then(() => reject(new Error('the API server ended')))
-    })
-  let number = 0
-  const ask = (order: ApiOrder) => {
-    number += 1
-    program.child.send({ ...order, number })
-    return reply(number)
-  }
-  await reply(0)
+  const started = { file: 'api-process.ts', argument: options, name: 'the API server' }
+  const { ask } = await startAsked<ApiOrder>(machine, started)
   return {
     address,
     port: PORT,

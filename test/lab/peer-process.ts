@@ -7,6 +7,7 @@ import { connect, createServer as createTcpServer, type Server as TcpServer } fr
 import { pipeline } from 'node:stream'
 import { openDaemonClient } from '../../src/containerd/client/grpc-daemon-client.ts'
 import type { RawAccessEntry } from './access-log.ts'
+import type { Reply } from './asked-process.ts'
 import { Advertised } from './spegel/advertised.ts'
 import { OwnContent } from './spegel/own-content.ts'
 import { Providers } from './spegel/providers.ts'
@@ -32,15 +33,17 @@ export type PeerOrder =
   /** Answered once this peer believes that one to have all of them. */
   | { order: 'await'; address: string; keys: readonly string[] }
 
-/** Every order is answered once, with its number; what is served is told as it ends. */
-export type PeerMessage = { number: number } | { entry: RawAccessEntry }
+/** What is served is told as it ends, besides the answers to orders. */
+export interface ToldEntry {
+  entry: RawAccessEntry
+}
 
 const start: PeerStart = JSON.parse(process.argv[2] ?? '')
 const daemon = openDaemonClient(start.socket)
 const metrics = new SpegelMetrics()
 const providers = new Providers(start.others, start.ports.router)
 const handler = new RegistryHandler(start, new OwnContent(daemon, start.contentDirectory), providers, metrics)
-const tell = (message: PeerMessage) => process.send?.(message)
+const tell = (message: Reply | ToldEntry) => process.send?.(message)
 let nodePortTo: string | null = null
 let underWay = 0
 let whenIdle: (() => void)[] = []

@@ -1,15 +1,16 @@
 import { join } from 'node:path'
 import type { RawAccessEntry } from './access-log.ts'
+import { type AskedProcess, startAsked } from './asked-process.ts'
 import { CONTAINERD_ROOT, CONTAINERD_SOCKET, mirroredRegistries, PEER_PORTS } from './cluster.ts'
-import type { Machine, Program } from './machine.ts'
-import type { PeerMessage, PeerOrder, PeerStart } from './peer-process.ts'
+import type { Machine } from './machine.ts'
+import type { PeerOrder, PeerStart, ToldEntry } from './peer-process.ts'
 import type { PeerFault } from './spegel/registry-handler.ts'
 
 /** The peer mirror of one node: it speaks as Spegel does, and serves from the node's containerd. */
 export class Peer {
   readonly #machine: Machine
   readonly #start: PeerStart
-  #process: { program: Program; ask(order: PeerOrder): Promise<void> } | null = null
+  #process: AskedProcess<PeerOrder> | null = null
   readonly #log: RawAccessEntry[] = []
 
   /** `patience`: how long it waits for another peer's answer at least, in milliseconds. */
@@ -29,34 +30,8 @@ export class Peer {
 
   /** Resolves when it listens. */
   async start(): Promise<void> {
-    const file = join(import.meta.dirname, 'peer-process.ts')
-    const program = this.#machine.start(process.execPath, [file, JSON.stringify(this.#start)], {
-      channel: true,
-      log: process.stderr.fd,
-    })
-    const waiting = new Map<number, () => void>()
-    program.child.on('message', (received) => {
-      const message = received as PeerMessage
-      if ('entry' in message) return void this.#log.push(message.entry)
-      waiting.get(message.number)?.()
-      waiting.delete(message.number)
-    })
-    let number = 0
-    const reply = (to: number) =>
-      new Promise<void>((resolve, reject) => {
-        waiting.set(to, resolve)
-        program.ended.then(() => reject(new Error(`the peer of ${this.#machine.name} ended`)))
-      })
-    const listens = reply(0)
-    this.#process = {
-      program,
-      ask(order) {
-        number += 1
-        program.child.send({ ...order, number })
-        return reply(number)
-      },
-    }
-    await listens
+    const started = { file: 'peer-process.ts', argument: this.#start, name: `the peer of ${this.#machine.name}` }
+    this.#process = await startAsked<PeerOrder, ToldEntry>(this.#machine, started, ({ entry }) => this.#log.push(entry))
   }
 
   /** Nobody listens on its ports then. What it holds is still listed with the other peers. */
@@ -104,8 +79,8 @@ export class Peer {
     return [...this.#log]
   }
 
-  #ask(order: PeerOrder): Promise<void> {
+  async #ask(order: PeerOrder): Promise<void> {
     if (this.#process === null) throw new Error(`the peer of ${this.#machine.name} is stopped`)
-    return this.#process.ask(order)
+    await this.#process.ask(order)
   }
 }
